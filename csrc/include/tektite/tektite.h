@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * C ABI of the Tektite engine (C11). Units: eV, angstrom. No exception crosses it: functions that can fail
+ * return a status, 0 being success, and tektite_last_error() then tells the calling thread why.
+ * Handles belong to the caller and are freed with the matching _free function (NULL is allowed).
+ */
+#ifndef TEKTITE_H
+#define TEKTITE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define TEKTITE_API __declspec(dllexport)
+#else
+#define TEKTITE_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever a struct or a function below changes meaning. A host compares it with
+ * tektite_abi_version() of the library that it found and refuses another one. */
+#define TEKTITE_ABI_VERSION 1
+
+typedef struct tektite_model tektite_model;
+typedef struct tektite_evaluator tektite_evaluator;
+
+typedef int tektite_status; /* 0, or a value of tektite::ErrorCode */
+
+enum { TEKTITE_DOUBLE = 0, TEKTITE_MIXED = 1 };
+
+/* See tektite::Cluster. */
+typedef struct {
+    int64_t n_atoms;
+    const double* positions;             /* [n_atoms][3] */
+    const int32_t* species;              /* [n_atoms], < 0: unseen */
+    int64_t n_centers;
+    const int32_t* centers;              /* [n_centers] */
+    const int32_t* const* neighbor_rows; /* [n_atoms] */
+    const int32_t* neighbor_counts;      /* [n_atoms] */
+    int32_t neighbor_mask;
+    const int32_t* const* shift_rows;    /* [n_atoms] or NULL */
+    int64_t n_shifts;
+    const double* shift_vectors;         /* [n_shifts][3] or NULL */
+} tektite_cluster;
+
+/* See tektite::Results. NULL: not wanted. Everything is added. */
+typedef struct {
+    double* energy;              /* [1] */
+    double* atom_energies;       /* [n_atoms] */
+    double* forces;              /* [n_atoms][3] */
+    double* virial;              /* [9] */
+    double* atom_virials;        /* [n_atoms][9] */
+    double* atom_virials_halved; /* [n_atoms][6] */
+    double* atom_uncertainties;  /* [n_atoms] */
+} tektite_results;
+
+TEKTITE_API int tektite_abi_version(void);
+TEKTITE_API const char* tektite_version(void);
+/* Message of the last failure in this thread; "" if there was none. Valid until the next call. */
+TEKTITE_API const char* tektite_last_error(void);
+
+/* Loads a .mlip or .yace file. */
+TEKTITE_API tektite_status tektite_model_load(const char* path, tektite_model** model);
+TEKTITE_API void tektite_model_free(tektite_model* model);
+TEKTITE_API const char* tektite_model_family(const tektite_model* model);
+TEKTITE_API double tektite_model_cutoff(const tektite_model* model);
+TEKTITE_API int tektite_model_n_elements(const tektite_model* model);
+/* Chemical symbol, or NULL if i is out of range. */
+TEKTITE_API const char* tektite_model_element(const tektite_model* model, int i);
+TEKTITE_API double tektite_model_isolated_energy(const tektite_model* model, int i);
+/* Smallest distance of the pair in the training data, angstrom; 0 if unknown. */
+TEKTITE_API double tektite_model_minimum_distance(const tektite_model* model, int i, int j);
+TEKTITE_API int tektite_model_has_uncertainty(const tektite_model* model);
+/* JSON text of the file's metadata. */
+TEKTITE_API const char* tektite_model_metadata(const tektite_model* model);
+
+/* Recomputes the reference structures of the file. *n_structures may be 0 (nothing to check). Returns success
+ * also when the deviations are too large: then *passed is 0. */
+TEKTITE_API tektite_status tektite_model_check(const tektite_model* model, int precision, int* n_structures,
+                                               double* energy_error, double* force_error, int* passed);
+
+/* An evaluator keeps the memory of evaluations. One thread uses it at a time. The model must outlive it. */
+TEKTITE_API tektite_status tektite_evaluator_create(const tektite_model* model, int precision, int n_threads,
+                                                    tektite_evaluator** evaluator);
+TEKTITE_API void tektite_evaluator_free(tektite_evaluator* evaluator);
+/* "AVX-512, 8 lanes, double, 1 thread" */
+TEKTITE_API const char* tektite_evaluator_description(tektite_evaluator* evaluator);
+TEKTITE_API size_t tektite_evaluator_memory(const tektite_evaluator* evaluator);
+TEKTITE_API tektite_status tektite_evaluate(tektite_evaluator* evaluator, const tektite_cluster* cluster,
+                                            const tektite_results* results);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
