@@ -61,6 +61,7 @@ struct Parameters {
     std::vector<Bond> bonds;                ///< [n_elements][n_elements], centre first
     Functions functions;
     int n_density_max = 0;
+    double delta_spline_bins = 0;  ///< angstrom, of the .yace it came from; kept for the record (0: unknown)
     [[nodiscard]] const Bond& bond(int center, int neighbor) const {
         return bonds[static_cast<std::size_t>(center) * elements.size() + static_cast<std::size_t>(neighbor)];
     }

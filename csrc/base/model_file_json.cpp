@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "base/model_file_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tektite {
+
+using nlohmann::json;
+
+MetadataReader::MetadataReader(const json& object, std::string path, std::string where)
+    : object_(&object), path_(std::move(path)), where_(std::move(where)) {
+    if (!object.is_object()) {
+        const std::string name = where_.empty() ? "metadata" : "metadata '" + where_ + "'";
+        throw Error(ErrorCode::file_damaged, path_ + ": " + name + " must be a JSON object");
+    }
+}
+
+void MetadataReader::fail(const std::string& key, const std::string& what) const {
+    throw Error(ErrorCode::file_damaged, path_ + ": metadata '" + where_ + key + "' " + what);
+}
+
+const json& MetadataReader::value(const std::string& key) const {
+    const auto found = object_->find(key);
+    if (found == object_->end()) fail(key, "is missing");
+    return *found;
+}
+
+double MetadataReader::number(const std::string& key) const {
+    const json& v = value(key);
+    if (!v.is_number()) fail(key, "must be a number");
+    const double x = v.get<double>();
+    if (!std::isfinite(x)) fail(key, "must be a finite number");
+    return x;
+}
+
+int MetadataReader::integer(const std::string& key, int lowest, int highest) const {
+    const json& v = value(key);
+    if (!v.is_number_integer()) fail(key, "must be an integer");
+    // Numbers beyond int64 are stored as unsigned by the JSON library.
+    const bool huge = v.is_number_unsigned() && v.get<std::uint64_t>() > 0x7fffffffU;
+    const std::int64_t x = huge ? 0 : v.get<std::int64_t>();
+    if (huge || x < lowest || x > highest) {
+        fail(key, "must lie between " + std::to_string(lowest) + " and " + std::to_string(highest));
+    }
+    return static_cast<int>(x);
+}
+
+std::string MetadataReader::text(const std::string& key) const {
+    const json& v = value(key);
+    if (!v.is_string()) fail(key, "must be a string");
+    return v.get<std::string>();
+}
+
+const json& MetadataReader::array(const std::string& key) const {
+    const json& v = value(key);
+    if (!v.is_array()) fail(key, "must be a list");
+    return v;
+}
+
+const json& MetadataReader::array(const std::string& key, std::size_t size) const {
+    const json& v = array(key);
+    if (v.size() != size) {
+        fail(key, "has " + std::to_string(v.size()) + " entries, expected " + std::to_string(size));
+    }
+    return v;
+}
+
+std::vector<double> MetadataReader::numbers(const std::string& key) const {
+    std::vector<double> values;
+    for (const json& v : array(key)) {
+        if (!v.is_number() || !std::isfinite(v.get<double>())) fail(key, "must be a list of finite numbers");
+        values.push_back(v.get<double>());
+    }
+    return values;
+}
+
+std::vector<std::string> MetadataReader::texts(const std::string& key) const {
+    std::vector<std::string> values;
+    for (const json& v : array(key)) {
+        if (!v.is_string()) fail(key, "must be a list of strings");
+        values.push_back(v.get<std::string>());
+    }
+    return values;
+}
+
+void MetadataReader::only(std::initializer_list<const char*> known) const {
+    for (const auto& [key, unused] : object_->items()) {
+        const bool found =
+            std::any_of(known.begin(), known.end(), [&](const char* name) { return key == name; });
+        if (!found) fail(key, "is not a key that this version of Tektite knows");
+    }
+}
+
+}  // namespace tektite
