@@ -15,7 +15,8 @@ namespace {
 long double factorial(int n) {
     static const std::vector<long double> table = [] {
         std::vector<long double> values(171, 1.0L);
-        for (std::size_t i = 1; i < values.size(); ++i) values[i] = values[i - 1] * static_cast<long double>(i);
+        for (std::size_t i = 1; i < values.size(); ++i)
+            values[i] = values[i - 1] * static_cast<long double>(i);
         return values;
     }();
     return table.at(static_cast<std::size_t>(n));
@@ -23,7 +24,8 @@ long double factorial(int n) {
 
 using Tuple = std::vector<std::int32_t>;
 
-/// The one tuple that stands for all those that differ by a permutation within classes or by the sign of all m.
+/// The one tuple that stands for all those that differ by a permutation within classes or by the sign of all
+/// m.
 Tuple canonical(const Tuple& m, std::span<const int> classes) {
     Tuple best;
     for (int sign : {1, -1}) {
@@ -121,7 +123,8 @@ private:
     void add(const std::vector<int>& chain) {
         std::vector<double> vector(products_.terms.size(), 0.0);
         std::vector<const double*> tables(l_.size(), nullptr);
-        for (std::size_t t = 1; t + 1 < l_.size(); ++t) tables[t] = tables_[t].at({chain[t - 1], chain[t]}).data();
+        for (std::size_t t = 1; t + 1 < l_.size(); ++t)
+            tables[t] = tables_[t].at({chain[t - 1], chain[t]}).data();
         // <L m l -m | 0 0> = (-1)^(L - m) / sqrt(2 L + 1)
         const double last = 1.0 / std::sqrt(2.0 * l_.back() + 1.0);
         for (std::size_t i = 0; i < products_.tuples.size(); ++i) {
@@ -160,7 +163,8 @@ std::vector<std::vector<double>> independent(std::vector<std::vector<double>> ve
         double largest = threshold * threshold;
         for (std::size_t v = 0; v < vectors.size(); ++v)
             // a later vector must be larger by more than rounding, so that ties break alike everywhere
-            if (const double norm = used[v] ? 0.0 : dot(vectors[v], vectors[v]); norm > largest * (1 + 1e-9)) {
+            if (const double norm = used[v] ? 0.0 : dot(vectors[v], vectors[v]);
+                norm > largest * (1 + 1e-9)) {
                 largest = norm;
                 best = v;
             }
@@ -203,17 +207,20 @@ void check(std::span<const int> l, std::span<const int> classes) {
 double clebsch_gordan(int l1, int m1, int l2, int m2, int l, int m) {
     if (m1 + m2 != m || l < std::abs(l1 - l2) || l > l1 + l2) return 0.0;
     if (std::abs(m1) > l1 || std::abs(m2) > l2 || std::abs(m) > l) return 0.0;
-    // D. A. Varshalovich, A. N. Moskalev, V. K. Khersonskii, Quantum Theory of Angular Momentum (1988), 8.2.1, eq. 3
+    // D. A. Varshalovich, A. N. Moskalev, V. K. Khersonskii, Quantum Theory of Angular Momentum
+    // (1988), 8.2.1, eq. 3
     const long double triangle = factorial(l1 + l2 - l) * factorial(l1 - l2 + l) * factorial(-l1 + l2 + l) /
                                  factorial(l1 + l2 + l + 1);
-    const long double root = std::sqrt(triangle * (2 * l + 1) * factorial(l1 + m1) * factorial(l1 - m1) *
-                                       factorial(l2 + m2) * factorial(l2 - m2) * factorial(l + m) * factorial(l - m));
+    const long double root =
+        std::sqrt(triangle * (2 * l + 1) * factorial(l1 + m1) * factorial(l1 - m1) * factorial(l2 + m2) *
+                  factorial(l2 - m2) * factorial(l + m) * factorial(l - m));
     long double sum = 0.0L;
-    const int first = std::max({0, l2 - l - m1, l1 - l + m2}), last = std::min({l1 + l2 - l, l1 - m1, l2 + m2});
+    const int first = std::max({0, l2 - l - m1, l1 - l + m2}),
+              last = std::min({l1 + l2 - l, l1 - m1, l2 + m2});
     for (int k = first; k <= last; ++k) {
-        const long double term = 1.0L / (factorial(k) * factorial(l1 + l2 - l - k) * factorial(l1 - m1 - k) *
-                                         factorial(l2 + m2 - k) * factorial(l - l2 + m1 + k) *
-                                         factorial(l - l1 - m2 + k));
+        const long double term =
+            1.0L / (factorial(k) * factorial(l1 + l2 - l - k) * factorial(l1 - m1 - k) *
+                    factorial(l2 + m2 - k) * factorial(l - l2 + m1 + k) * factorial(l - l1 - m2 + k));
         sum += k % 2 == 0 ? term : -term;
     }
     return static_cast<double>(root * sum);
@@ -237,8 +244,8 @@ Coupling invariant_coupling(std::span<const int> l, std::span<const int> classes
         functions = independent(Chains(l, products).vectors, products.multiplicity);
     out.n_functions = static_cast<int>(functions.size());
     for (std::size_t i = 0; i < products.terms.size(); ++i) {
-        const bool vanishes =
-            std::all_of(functions.begin(), functions.end(), [i](const auto& f) { return std::abs(f[i]) < 1e-13; });
+        const bool vanishes = std::all_of(functions.begin(), functions.end(),
+                                          [i](const auto& f) { return std::abs(f[i]) < 1e-13; });
         if (vanishes) continue;
         ++out.n_terms;
         out.m.insert(out.m.end(), products.terms[i].begin(), products.terms[i].end());

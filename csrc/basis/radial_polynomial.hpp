@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Radial functions for fits: orthogonal polynomials in a transformed distance under a smooth envelope.
 //
-// The distance is transformed as by Agnesi's curve, generalised to two exponents (W. C. Witt et al., J. Chem. Phys.
-// 159, 164101 (2023), section II D):
+// The distance is transformed as by Agnesi's curve, generalised to two exponents (W. C. Witt et al., J. Chem.
+// Phys. 159, 164101 (2023), section II D):
 //   x(r) = 1 / (1 + a u^q / (1 + u^(q - p))),  u = r / r_0,
 // which is flat below r_0, steepest near it and falls as u^-p; p = q = 1 is x = 1 / (1 + a u / 2).
 // y(r) maps [inner, cutoff] on [-1, 1]. Then, with s the exponent of the envelope,
 //   g_k(r) = sqrt(2k + 2s + 1) ((1 - y) / 2)^s P_k^(2s, 0)(y),
-// Jacobi polynomials, so that the mean of g_j g_k over y is the identity. g_k has ceil(s) - 1 continuous derivatives
-// at the cutoff: s = 3 makes the energy twice continuously differentiable.
+// Jacobi polynomials, so that the mean of g_j g_k over y is the identity. g_k has ceil(s) - 1 continuous
+// derivatives at the cutoff: s = 3 makes the energy twice continuously differentiable.
 #pragma once
 
 #include <algorithm>
@@ -38,12 +38,14 @@ inline double agnesi_prefactor(double p, double q) {
     const double d2h = 0.5 * q * (q - 1.0) - 0.5 * q * d - 0.25 * d * (d - 1.0) + 0.25 * d * d;
     const double a = d2h / (2.0 * dh * dh - h * d2h);
     if (!(a > 0.0) || !std::isfinite(a))
-        throw Error(ErrorCode::invalid_argument, "the radial transform with p = " + std::to_string(p) + ", q = " +
-                                                     std::to_string(q) + " has no prefactor: give q > 1 or a");
+        throw Error(ErrorCode::invalid_argument, "the radial transform with p = " + std::to_string(p) +
+                                                     ", q = " + std::to_string(q) +
+                                                     " has no prefactor: give q > 1 or a");
     return a;
 }
 
-/// Throws Error(invalid_argument) unless parameters = {r_0, p, q, a, envelope, inner} make sense for the cutoff.
+/// Throws Error(invalid_argument) unless parameters = {r_0, p, q, a, envelope, inner} make sense for the
+/// cutoff.
 inline void check_polynomial_radial_basis(const std::vector<double>& parameters, double cutoff) {
     const auto fail = [](const std::string& what) {
         throw Error(ErrorCode::invalid_argument, "radial basis Polynomial: " + what);
@@ -57,10 +59,10 @@ inline void check_polynomial_radial_basis(const std::vector<double>& parameters,
     if (!(parameters[5] >= 0.0) || !(parameters[5] < cutoff)) fail("inner must lie between 0 and the cutoff");
 }
 
-/// Writes g[k] and dg[k] = dg_k/dr (1/angstrom), k < n_base, at 0 < r < cutoff (angstrom); zero from the cutoff on.
-/// parameters: {r_0, p, q, a, envelope, inner}, checked by check_polynomial_radial_basis.
-inline void polynomial_radial_basis(const std::vector<double>& parameters, int n_base, double cutoff, double r,
-                                    double* g, double* dg) {
+/// Writes g[k] and dg[k] = dg_k/dr (1/angstrom), k < n_base, at 0 < r < cutoff (angstrom); zero from the
+/// cutoff on. parameters: {r_0, p, q, a, envelope, inner}, checked by check_polynomial_radial_basis.
+inline void polynomial_radial_basis(const std::vector<double>& parameters, int n_base, double cutoff,
+                                    double r, double* g, double* dg) {
     if (r >= cutoff) {
         std::fill_n(g, n_base, 0.0);
         std::fill_n(dg, n_base, 0.0);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Clebsch-Gordan coefficients and the invariants made of them: values, counts, invariance, independence.
-#include "basis/coupling.hpp"
-
 #include <array>
 #include <complex>
 #include <map>
 #include <random>
 
+#include "basis/coupling.hpp"
 #include "basis/spherical_harmonics.hpp"
 #include "check.hpp"
 #include "tektite/error.hpp"
@@ -33,7 +32,8 @@ void test_clebsch_gordan() {
                     for (int k = std::abs(l1 - l2); k <= l1 + l2; ++k) {
                         double sum = 0;
                         for (int m1 = -l1; m1 <= l1; ++m1)
-                            sum += clebsch_gordan(l1, m1, l2, m - m1, l, m) * clebsch_gordan(l1, m1, l2, m - m1, k, m);
+                            sum += clebsch_gordan(l1, m1, l2, m - m1, l, m) *
+                                   clebsch_gordan(l1, m1, l2, m - m1, k, m);
                         const double expected = l == k && std::abs(m) <= l ? 1.0 : 0.0;
                         worst = std::max(worst, std::abs(sum - expected));
                     }
@@ -41,8 +41,8 @@ void test_clebsch_gordan() {
         }
 }
 
-/// Number of rotation invariants of the product of symmetric powers, by counting states: those with M = 0 less those
-/// with M = 1. Independent of any coupling coefficient.
+/// Number of rotation invariants of the product of symmetric powers, by counting states: those with M = 0
+/// less those with M = 1. Independent of any coupling coefficient.
 int count_invariants(const std::vector<int>& l, const std::vector<int>& classes) {
     std::map<int, long> states{{0, 1}};
     for (std::size_t begin = 0; begin < l.size();) {
@@ -72,8 +72,8 @@ int count(std::vector<int> l, std::vector<int> classes) {
 }
 
 void test_counts() {
-    // Invariants of one binary form of degree 2 l (Cayley, Sylvester): generators of degree 2 (l = 1); 2, 3 (l = 2);
-    // 2, 4, 6, 10, 15 (l = 3); 2, 3, 4, 5, 6, 7, 8, 9, 10 (l = 4).
+    // Invariants of one binary form of degree 2 l (Cayley, Sylvester): generators of degree 2 (l = 1); 2, 3
+    // (l = 2); 2, 4, 6, 10, 15 (l = 3); 2, 3, 4, 5, 6, 7, 8, 9, 10 (l = 4).
     check(count({1, 1}, {0, 0}) == 1 && count({1, 1, 1, 1}, {0, 0, 0, 0}) == 1, "vectors");
     check(count({2, 2, 2}, {0, 0, 0}) == 1 && count({2, 2, 2, 2}, {0, 0, 0, 0}) == 1, "quartic");
     check(count({2, 2, 2, 2, 2}, {0, 0, 0, 0, 0}) == 1, "quartic, I J");
@@ -107,8 +107,10 @@ void test_counts() {
                     }
                 }
     check(compared > 100, "patterns compared");
-    check(count({1, 1, 2, 2, 2}, {0, 0, 1, 1, 1}) == count_invariants({1, 1, 2, 2, 2}, {0, 0, 1, 1, 1}), "rank 5");
-    check(count({1, 1, 1, 1, 2, 2}, {0, 0, 1, 1, 2, 2}) == count_invariants({1, 1, 1, 1, 2, 2}, {0, 0, 1, 1, 2, 2}),
+    check(count({1, 1, 2, 2, 2}, {0, 0, 1, 1, 1}) == count_invariants({1, 1, 2, 2, 2}, {0, 0, 1, 1, 1}),
+          "rank 5");
+    check(count({1, 1, 1, 1, 2, 2}, {0, 0, 1, 1, 2, 2}) ==
+              count_invariants({1, 1, 1, 1, 2, 2}, {0, 0, 1, 1, 2, 2}),
           "rank 6");
     check(count({1, 1, 1, 1, 1, 1, 2}, {0, 0, 0, 0, 1, 1, 2}) ==
               count_invariants({1, 1, 1, 1, 1, 1, 2}, {0, 0, 0, 0, 1, 1, 2}),
@@ -127,22 +129,23 @@ struct Density {
         for (auto& shells : A)
             for (int l = 0; l <= l_max; ++l) shells.emplace_back(2 * static_cast<std::size_t>(l) + 1);
         for (std::size_t p = 0; p < points.size(); ++p) {
-            spherical_harmonics(legendre_coefficients, points[p][0], points[p][1], points[p][2], re.data(), im.data(),
-                                nullptr, nullptr);
+            spherical_harmonics(legendre_coefficients, points[p][0], points[p][1], points[p][2], re.data(),
+                                im.data(), nullptr, nullptr);
             for (std::size_t k = 0; k < A.size(); ++k)
                 for (int l = 0; l <= l_max; ++l)
                     for (int m = -l; m <= l; ++m) {
                         const auto i = static_cast<std::size_t>(lm_index(l, std::abs(m)));
                         std::complex<double> y(re[i], im[i]);
                         if (m < 0) y = (m % 2 == 0 ? 1.0 : -1.0) * std::conj(y);
-                        A[k][static_cast<std::size_t>(l)][static_cast<std::size_t>(m + l)] += weights[k][p] * y;
+                        A[k][static_cast<std::size_t>(l)][static_cast<std::size_t>(m + l)] +=
+                            weights[k][p] * y;
                     }
         }
     }
 };
 
-std::vector<double> evaluate(const Coupling& coupling, const std::vector<int>& l, const std::vector<int>& classes,
-                             const Density& density) {
+std::vector<double> evaluate(const Coupling& coupling, const std::vector<int>& l,
+                             const std::vector<int>& classes, const Density& density) {
     std::vector<double> values(static_cast<std::size_t>(coupling.n_functions), 0.0);
     for (std::size_t i = 0; i < static_cast<std::size_t>(coupling.n_terms); ++i) {
         std::complex<double> product = 1.0;
@@ -150,7 +153,8 @@ std::vector<double> evaluate(const Coupling& coupling, const std::vector<int>& l
             product *= density.A[static_cast<std::size_t>(classes[t])][static_cast<std::size_t>(l[t])]
                                 [static_cast<std::size_t>(coupling.m[i * l.size() + t] + l[t])];
         for (std::size_t f = 0; f < values.size(); ++f)
-            values[f] += coupling.coefficients[f * static_cast<std::size_t>(coupling.n_terms) + i] * product.real();
+            values[f] +=
+                coupling.coefficients[f * static_cast<std::size_t>(coupling.n_terms) + i] * product.real();
     }
     return values;
 }
@@ -184,7 +188,8 @@ void test_invariance_and_independence() {
                 const double x = std::cos(angle) * p[0] - std::sin(angle) * p[1];
                 const double y = std::sin(angle) * p[0] + std::cos(angle) * p[1];
                 const double b = 0.7 + static_cast<double>(sample);
-                rotated.push_back({x, std::cos(b) * y - std::sin(b) * p[2], std::sin(b) * y + std::cos(b) * p[2]});
+                rotated.push_back(
+                    {x, std::cos(b) * y - std::sin(b) * p[2], std::sin(b) * y + std::cos(b) * p[2]});
                 inverted.push_back({-p[0], -p[1], -p[2]});
             }
             std::vector<std::vector<double>> weights(l.size(), std::vector<double>(points.size()));
