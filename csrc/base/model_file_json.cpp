@@ -3,6 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <set>
+
+#include "base/elements.hpp"
+#include "tektite/model_file.hpp"
 
 namespace tektite {
 
@@ -90,6 +95,53 @@ void MetadataReader::only(std::initializer_list<const char*> known) const {
             std::any_of(known.begin(), known.end(), [&](const char* name) { return key == name; });
         if (!found) fail(key, "is not a key that this version of Tektite knows");
     }
+}
+
+json parse_json(const std::string& text, const std::string& path, const std::string& what) {
+    // The library keeps the last of two equal keys; another reader might keep the first.
+    std::vector<std::set<std::string>> keys;
+    std::string twice;
+    const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+        if (event == json::parse_event_t::object_start) {
+            keys.emplace_back();
+        } else if (event == json::parse_event_t::object_end) {
+            keys.pop_back();
+        } else if (event == json::parse_event_t::key &&
+                   !keys.back().insert(parsed.get<std::string>()).second) {
+            twice = parsed.get<std::string>();
+        }
+        return true;
+    };
+    try {
+        json parsed = json::parse(text, watch);
+        if (!twice.empty()) {
+            throw Error(ErrorCode::file_damaged,
+                        path + ": the key '" + twice.substr(0, 80) + "' occurs twice in the " + what);
+        }
+        return parsed;
+    } catch (const json::exception& error) {
+        throw Error(ErrorCode::file_damaged,
+                    path + ": the " + what + " is not valid JSON (" + error.what() + ")");
+    }
+}
+
+void check_metadata(const json& metadata, const std::string& path) {
+    const MetadataReader reader(metadata, path);
+    const int version = reader.integer("format_version", 1, std::numeric_limits<int>::max());
+    if (version > model_format_version) {
+        throw Error(ErrorCode::version_too_new,
+                    path + " was written by a newer Tektite (file format " + std::to_string(version) +
+                        "); this is " + TEKTITE_VERSION + ", which reads formats up to " +
+                        std::to_string(model_format_version) + ". Update it: pip install --upgrade tektite");
+    }
+    if (reader.text("family").empty()) reader.fail("family", "is empty");
+    check_elements(reader.texts("elements"), path);
+    if (reader.number("cutoff") <= 0) reader.fail("cutoff", "must be positive");
+    if (!reader.has("units")) reader.fail("units", "is missing");
+    const MetadataReader units(metadata["units"], path, "units.");
+    units.only({"energy", "length"});
+    if (units.text("energy") != "eV") units.fail("energy", "must be \"eV\"");
+    if (units.text("length") != "angstrom") units.fail("length", "must be \"angstrom\"");
 }
 
 }  // namespace tektite

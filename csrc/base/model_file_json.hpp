@@ -41,4 +41,13 @@ private:
     std::string path_, where_;
 };
 
+/// Parses a JSON text in which no key may occur twice in an object. `what` ("header", "metadata") is for
+/// messages. Throws Error(file_damaged).
+nlohmann::json parse_json(const std::string& text, const std::string& path, const std::string& what);
+
+/// Checks what every metadata object of a file must have: format_version, family, elements, cutoff, units.
+/// Throws Error(file_damaged), Error(version_too_new) before anything else if the file is newer than this
+/// program.
+void check_metadata(const nlohmann::json& metadata, const std::string& path);
+
 }  // namespace tektite
