@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Commands on reference data: evaluate, fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from tektite.cli.app import app, output
+from tektite.cli.model_commands import ModelArgument, PrecisionOption, ThreadsOption
+
+
+def _none(key: str) -> str | None:
+    return None if key.lower() == "none" else key
+
+
+@app.command()
+def evaluate(
+    model: ModelArgument,
+    data: Annotated[
+        Path,
+        typer.Argument(help="Reference data, extxyz or whatever ASE reads.", show_default=False),
+    ],
+    energy_key: Annotated[str, typer.Option(help="Name of the energies, or none.")] = "energy",
+    forces_key: Annotated[str, typer.Option(help="Name of the forces, or none.")] = "forces",
+    stress_key: Annotated[str, typer.Option(help="Name of the stresses, or none.")] = "stress",
+    stress_convention: Annotated[
+        str, typer.Option(help="ase, gpa, virial (QUIP's, eV) or vasp-kbar.")
+    ] = "ase",
+    group_key: Annotated[str, typer.Option(help="Name of the kind of frame.")] = "group",
+    precision: PrecisionOption = "double",
+    threads: ThreadsOption = None,
+    json_path: Annotated[
+        Path | None, typer.Option("--json", help="Write the errors as JSON ('-': print them).")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write a parity plot (.png, .pdf, .svg).")
+    ] = None,
+) -> None:
+    """Compare a model with reference data: errors by group of frames."""
+    from tektite.data import DataKeys, read_frames
+    from tektite.evaluation import evaluate as evaluate_systems
+    from tektite.files import write_atomically
+    from tektite.potential import load
+    from tektite.report import ErrorTable, parity_plot
+
+    potential = load(model)
+    keys = DataKeys(
+        _none(energy_key), _none(forces_key), _none(stress_key), stress_convention, group_key
+    )
+    frames = read_frames(data, keys)
+    console = output()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        systems = progress.track((frame.atoms for frame in frames), len(frames), description="")
+        result = evaluate_systems(systems, potential, precision=precision, threads=threads)
+    table = ErrorTable()
+    for k, frame in enumerate(frames):
+        table.add(frame, result.energies[k], result.forces[k], result.stresses[k])
+    text = json.dumps({"model": str(model), "data": str(data), **table.as_dict()}, indent=2)
+    if json_path == Path("-"):
+        print(text)
+    else:
+        console.print(table.rich_table(f"{model} against {data}"))
+        if json_path is not None:
+            write_atomically(json_path, (text + "\n").encode())
+    if plot is not None:
+        parity_plot(
+            plot, frames, result.energies, result.forces, result.stresses, f"{model} / {data}"
+        )
+
+
+@app.command()
+def fit(
+    config: Annotated[Path, typer.Argument(help="The configuration (YAML).", show_default=False)],
+) -> None:
+    """Fit a potential as a configuration file says."""
+    from tektite.fit import run_config
+
+    run_config(config)

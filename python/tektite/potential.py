@@ -1,0 +1,369 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Loaded models and their evaluation on plain arrays."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase.data import atomic_numbers, chemical_symbols
+from numpy.typing import ArrayLike, NDArray
+
+from tektite import _core
+from tektite.errors import NotFiniteError, UnknownSpeciesError
+
+# Voigt order of ASE (xx yy zz yz xz xy) from the order of the engine (xx yy zz xy xz yz).
+_VOIGT_FROM_ENGINE = [0, 1, 2, 5, 4, 3]
+
+
+def default_threads() -> int:
+    """Return the number of threads used where none is asked for.
+
+    The environment variable ``TEKTITE_NUM_THREADS``, else ``OMP_NUM_THREADS``, else the number of
+    processors that this process may use.
+
+    Raises
+    ------
+    ValueError
+        ``TEKTITE_NUM_THREADS`` is not a positive integer.
+    """
+    own = os.environ.get("TEKTITE_NUM_THREADS", "")
+    if own:
+        if not own.isdigit() or int(own) < 1:
+            raise ValueError(f"TEKTITE_NUM_THREADS must be a positive integer, not '{own}'")
+        return int(own)
+    openmp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if openmp.isdigit() and int(openmp) >= 1:
+        return int(openmp)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Potential:
+    """A loaded model: immutable, shareable between calculators and threads.
+
+    Use `tektite.load`, or `from_arrays` for a model that is not in a file.
+    """
+
+    def __init__(self, model: _core.Model, source: str | tuple[str, dict[str, NDArray], str]):
+        self._model = model
+        self._source = source
+        self.metadata: dict[str, Any] = json.loads(model.metadata)
+        self._species_of_number = np.full(len(chemical_symbols), -1, dtype=np.int32)
+        for index, symbol in enumerate(model.elements):
+            self._species_of_number[atomic_numbers[symbol]] = index
+
+    @classmethod
+    def from_arrays(
+        cls, metadata: Mapping[str, Any], arrays: Mapping[str, ArrayLike], name: str = "<arrays>"
+    ) -> Potential:
+        """Make a potential from what a model file would hold (docs/file-format.md).
+
+        Parameters
+        ----------
+        metadata : mapping
+            The metadata object of the file; the format version and the units may be left out.
+        arrays : mapping
+            Arrays by name; float64, float32, int64 or int32.
+        name : str
+            For messages.
+
+        Raises
+        ------
+        ModelFileError
+            An array or a key is missing or does not fit.
+        UnsupportedError
+            The family of models is not known.
+        """
+        from tektite.modelfile import complete_metadata
+
+        text = json.dumps(complete_metadata(metadata))
+        plain = {key: np.asarray(value) for key, value in arrays.items()}
+        return cls(_core.Model.from_arrays(text, plain, name), (text, plain, name))
+
+    @property
+    def name(self) -> str:
+        """The path of the file, or the name given."""
+        return self._source if isinstance(self._source, str) else self._source[2]
+
+    @property
+    def family(self) -> str:
+        """Family of models, such as "ace", "pair" or "sum"."""
+        return self._model.family
+
+    @property
+    def elements(self) -> list[str]:
+        """Chemical symbols; their order defines the species indices."""
+        return self._model.elements
+
+    @property
+    def cutoff(self) -> float:
+        """Largest distance at which atoms interact, angstrom."""
+        return self._model.cutoff
+
+    @property
+    def isolated_energies(self) -> dict[str, float]:
+        """Energy of the isolated atom of each element, eV; contained in all energies."""
+        return dict(zip(self.elements, self._model.isolated_energies))
+
+    @property
+    def minimum_distances(self) -> NDArray[np.float64]:
+        """Smallest distances in the training data, (n_elements, n_elements), angstrom.
+
+        0 where it is not known.
+        """
+        return self._model.minimum_distances
+
+    @property
+    def has_uncertainty(self) -> bool:
+        """Whether the model gives an uncertainty for each atom."""
+        return self._model.has_uncertainty
+
+    @property
+    def n_references(self) -> int:
+        """Number of reference structures that came with the model."""
+        return self._model.n_references
+
+    def species(self, numbers: ArrayLike) -> NDArray[np.int32]:
+        """Species indices of atomic numbers, (n,) each.
+
+        Raises
+        ------
+        UnknownSpeciesError
+            Names the first atom whose element the model does not know.
+        """
+        numbers = np.asarray(numbers, dtype=np.intp)
+        in_table = (numbers >= 0) & (numbers < len(self._species_of_number))
+        species = np.where(in_table, self._species_of_number[np.where(in_table, numbers, 0)], -1)
+        if np.any(species < 0):
+            atom = int(np.argmax(species < 0))
+            number = int(numbers[atom])
+            symbol = chemical_symbols[number] if in_table[atom] else f"atomic number {number}"
+            raise UnknownSpeciesError(
+                f"atom {atom} is {symbol}, which {self.name} does not know; it was made for "
+                f"{', '.join(self.elements)}"
+            )
+        return species.astype(np.int32)
+
+    def make_evaluator(
+        self,
+        precision: str = "double",
+        threads: int | None = None,
+        skin: float = 0.0,
+        instruction_set: str = "automatic",
+    ) -> Evaluator:
+        """Make an evaluator: see `Evaluator`."""
+        return Evaluator(self, precision, threads, skin, instruction_set)
+
+    def check(self, precision: str = "double", threads: int | None = None) -> dict[str, Any]:
+        """Recompute the reference structures that came with the model.
+
+        Returns
+        -------
+        dict
+            ``n_structures``; ``energy_error`` (largest, eV/atom); ``force_error`` (largest
+            component, eV/angstrom); ``passed``; ``worst`` (name of the worst structure).
+        """
+        return self._model.check(precision, threads or default_threads(), "automatic")
+
+    def __repr__(self) -> str:
+        return (
+            f"Potential('{self.name}', family='{self.family}', "
+            f"elements=[{', '.join(self.elements)}], cutoff={self.cutoff:g})"
+        )
+
+    def __deepcopy__(self, memo: dict) -> Potential:
+        return self
+
+    def __reduce__(self) -> tuple:
+        if isinstance(self._source, str):
+            return (load, (self._source,))
+        text, arrays, name = self._source
+        return (_from_text, (text, arrays, name))
+
+
+def _from_text(text: str, arrays: dict[str, NDArray], name: str) -> Potential:
+    return Potential(_core.Model.from_arrays(text, arrays, name), (text, arrays, name))
+
+
+def load(path: str | os.PathLike) -> Potential:
+    """Load a model from a ``.mlip`` or a ``.yace`` file.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file, or it cannot be read.
+    ModelFileError
+        The file is damaged, or written by a newer Tektite.
+    UnsupportedError
+        The file asks for something that this version cannot do.
+    """
+    path = Path(path).expanduser()
+    return Potential(_core.Model.load(str(path)), str(path.absolute()))
+
+
+class Evaluator:
+    """Evaluates one model; keeps the memory and the neighbour list from call to call.
+
+    Parameters
+    ----------
+    potential : Potential
+        The model.
+    precision : str
+        "double", or "mixed": float32 inside an atom's environment, sums in double.
+    threads : int, optional
+        Number of threads; default: see `default_threads`.
+    skin : float
+        The neighbour list reaches this much farther than the cutoff (angstrom) and is rebuilt only
+        when an atom has moved by half of it. Results do not depend on it.
+    instruction_set : str
+        "automatic", or one to insist on: "baseline", "avx2", "avx512".
+
+    Raises
+    ------
+    ValueError
+        An argument has no meaning.
+    UnsupportedError
+        The processor lacks the instruction set, or the model this precision.
+    """
+
+    def __init__(
+        self,
+        potential: Potential,
+        precision: str = "double",
+        threads: int | None = None,
+        skin: float = 0.0,
+        instruction_set: str = "automatic",
+    ):
+        if not skin >= 0 or not np.isfinite(skin):
+            raise ValueError(f"the skin must be zero or positive (angstrom), got {skin}")
+        self.potential = potential
+        self.threads = default_threads() if threads is None else int(threads)
+        self.skin = float(skin)
+        self._engine = potential._model.make_evaluator(precision, self.threads, instruction_set)
+        self._neighbors = _core.NeighborList()
+
+    @property
+    def description(self) -> str:
+        """The path taken: instruction set, precision, threads."""
+        return self._engine.description
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the engine holds for evaluations."""
+        return self._engine.memory
+
+    def evaluate(
+        self,
+        numbers: ArrayLike,
+        positions: ArrayLike,
+        cell: ArrayLike | None = None,
+        pbc: ArrayLike = False,
+        *,
+        stresses: bool = False,
+        uncertainties: bool = False,
+    ) -> dict[str, Any]:
+        """Compute energy, forces and stress of one system.
+
+        Parameters
+        ----------
+        numbers : array_like, (n,)
+            Atomic numbers.
+        positions : array_like, (n, 3)
+            Angstrom; need not lie in the cell.
+        cell : array_like, (3, 3), optional
+            Rows are the lattice vectors, angstrom.
+        pbc : bool or array_like, (3,)
+            Which directions are periodic.
+        stresses : bool
+            Whether per-atom stresses are wanted.
+        uncertainties : bool
+            Whether per-atom uncertainties are wanted.
+
+        Returns
+        -------
+        dict
+            ``energy`` (eV), ``energies`` ((n,), eV), ``forces`` ((n, 3), eV/angstrom); if the
+            cell has a volume ``stress`` ((6,), eV/angstrom^3 in ASE's order and sign); where
+            asked for ``stresses`` ((n, 6), adding up to ``stress``; a pair term counts half to
+            each of its ends) and ``energies_uncertainty`` ((n,), eV).
+
+        Raises
+        ------
+        UnknownSpeciesError
+            An element that the model does not know; names the atom.
+        NotFiniteError
+            A position or the cell is not finite, or a result is not; names the atom.
+        ValueError
+            Two atoms at one place, a periodic direction without a cell vector, wrong shapes.
+        UnsupportedError
+            Uncertainties of a model that has none.
+        """
+        positions = np.ascontiguousarray(positions, dtype=np.float64)
+        cell = np.zeros((3, 3)) if cell is None else np.asarray(cell, dtype=np.float64)
+        if (
+            positions.ndim != 2
+            or positions.shape[1] != 3
+            or np.shape(numbers) != positions.shape[:1]
+        ):
+            raise ValueError(
+                "positions must have the shape (n, 3) and numbers (n,), "
+                f"got {positions.shape} and {np.shape(numbers)}"
+            )
+        if not np.isfinite(positions).all():
+            atom = int(np.argmax(~np.isfinite(positions).all(axis=1)))
+            raise NotFiniteError(f"the position of atom {atom} is not finite: {positions[atom]}")
+        if not np.isfinite(cell).all():
+            raise NotFiniteError(f"the cell is not finite: {cell.tolist()}")
+        species = self.potential.species(numbers)
+        pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+        self._neighbors.update(
+            positions, cell, pbc, self.potential.cutoff, self.skin, n_threads=self.threads
+        )
+        raw = self._engine.evaluate(
+            positions,
+            species,
+            self._neighbors,
+            atom_virials_halved=stresses,
+            uncertainties=uncertainties,
+        )
+        forces = raw["forces"]
+        if not (np.isfinite(raw["energy"]) and np.isfinite(forces).all()):
+            bad = ~(np.isfinite(forces).all(axis=1) & np.isfinite(raw["atom_energies"]))
+            raise NotFiniteError(
+                f"the energy or force on atom {int(np.argmax(bad))} is not finite; is it far too "
+                "close to another atom?"
+            )
+        results = {"energy": raw["energy"], "energies": raw["atom_energies"], "forces": forces}
+        volume = abs(np.linalg.det(cell))
+        if volume > 0:
+            w = raw["virial"]
+            results["stress"] = -0.5 * (w + w.T)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] / volume
+            if stresses:
+                results["stresses"] = -raw["atom_virials_halved"][:, _VOIGT_FROM_ENGINE] / volume
+        if uncertainties:
+            results["energies_uncertainty"] = raw["atom_uncertainties"]
+        return results
+
+    def closer_than_training(
+        self, numbers: ArrayLike, positions: ArrayLike
+    ) -> tuple[int, int, float, float] | None:
+        """Find atoms of the last evaluation that are closer than any in the training data.
+
+        Returns
+        -------
+        tuple or None
+            (i, j, distance, smallest distance of these elements in the training data) of the
+            worst pair, angstrom; None if there is none or the model does not know its training
+            data.
+        """
+        return self.potential._model.closer_than_training(
+            np.ascontiguousarray(positions, dtype=np.float64),
+            self.potential.species(numbers),
+            self._neighbors,
+        )
