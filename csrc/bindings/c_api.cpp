@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// tektite.h on top of the C++ interface. Every entry catches everything.
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "tektite/error.hpp"
+#include "tektite/model_file.hpp"
+#include "tektite/potential.hpp"
+#include "tektite/tektite.h"
+
+struct tektite_model {
+    std::shared_ptr<const tektite::Potential> potential;
+    std::vector<tektite::ReferenceStructure> references;
+};
+
+struct tektite_evaluator {
+    std::shared_ptr<const tektite::Potential> potential;
+    std::unique_ptr<tektite::Workspace> workspace;
+    std::string description;
+};
+
+namespace {
+
+using tektite::Error;
+using tektite::ErrorCode;
+
+// A plain array: keeping a message must not need memory, nor a destructor when the library is unloaded.
+thread_local char last_error[4096] = "";
+
+tektite_status keep(ErrorCode code, const char* message) noexcept {
+    std::snprintf(last_error, sizeof last_error, "%s", message);
+    return static_cast<tektite_status>(code);
+}
+
+template <typename Action>
+tektite_status guarded(Action&& action) noexcept {
+    try {
+        action();
+        return 0;
+    } catch (const Error& error) {
+        return keep(error.code(), error.what());
+    } catch (const std::bad_alloc&) {
+        return keep(ErrorCode::out_of_memory, "out of memory");
+    } catch (const std::exception& error) {
+        return keep(ErrorCode::internal, error.what());
+    } catch (...) {
+        return keep(ErrorCode::internal, "an exception of unknown type");
+    }
+}
+
+void require(bool ok, const char* what) {
+    if (!ok) throw Error(ErrorCode::invalid_argument, what);
+}
+
+tektite::EvaluationOptions make_options(int precision, int n_threads) {
+    if (precision != TEKTITE_DOUBLE && precision != TEKTITE_MIXED) {
+        throw Error(ErrorCode::invalid_argument, "precision " + std::to_string(precision) +
+                                                     " is neither TEKTITE_DOUBLE nor TEKTITE_MIXED");
+    }
+    if (n_threads < 1 || n_threads > 4096) {
+        throw Error(ErrorCode::invalid_argument,
+                    "the number of threads is " + std::to_string(n_threads) + ", expected 1 to 4096");
+    }
+    tektite::EvaluationOptions options;
+    options.precision = precision == TEKTITE_DOUBLE ? tektite::Precision::real64 : tektite::Precision::mixed;
+    options.n_threads = n_threads;
+    return options;
+}
+
+/// A span of n values that may be absent only where n is 0.
+template <typename T>
+std::span<T> values(T* data, std::int64_t n, const char* name) {
+    if (n > 0 && !data)
+        throw Error(ErrorCode::invalid_argument, std::string("tektite_cluster.") + name + " is NULL");
+    return {data, static_cast<std::size_t>(n)};
+}
+
+tektite::Cluster make_cluster(const tektite_cluster& c) {
+    // Indices are 32 bits wide.
+    constexpr std::int64_t most = std::int64_t{1} << 31;
+    require(c.n_atoms >= 0 && c.n_atoms < most, "tektite_cluster.n_atoms is negative or beyond 2^31");
+    require(c.n_centers >= 0 && c.n_centers <= c.n_atoms,
+            "tektite_cluster.n_centers is negative or above n_atoms");
+    require(c.n_shifts >= 0 && c.n_shifts < most, "tektite_cluster.n_shifts is negative or beyond 2^31");
+    tektite::Cluster cluster;
+    cluster.positions = values(c.positions, 3 * c.n_atoms, "positions");
+    cluster.species = values(c.species, c.n_atoms, "species");
+    cluster.centers = values(c.centers, c.n_centers, "centers");
+    cluster.neighbor_rows = values(c.neighbor_rows, c.n_atoms, "neighbor_rows");
+    cluster.neighbor_counts = values(c.neighbor_counts, c.n_atoms, "neighbor_counts");
+    cluster.neighbor_mask = c.neighbor_mask;
+    if (c.shift_rows) {
+        cluster.shift_rows = {c.shift_rows, static_cast<std::size_t>(c.n_atoms)};
+        cluster.shift_vectors = values(c.shift_vectors, 3 * c.n_shifts, "shift_vectors");
+    }
+    for (const std::int32_t i : cluster.centers) {
+        if (i < 0 || i >= c.n_atoms) {
+            throw Error(ErrorCode::invalid_argument, "centre " + std::to_string(i) + " is not among the " +
+                                                         std::to_string(c.n_atoms) + " atoms");
+        }
+        const bool edges = c.neighbor_counts[i] != 0;
+        if (c.neighbor_counts[i] < 0 || (edges && !c.neighbor_rows[i]) ||
+            (edges && c.shift_rows && !c.shift_rows[i])) {
+            throw Error(ErrorCode::invalid_argument, "the row of neighbours of centre " + std::to_string(i) +
+                                                         " is NULL or has a negative length");
+        }
+    }
+    return cluster;
+}
+
+tektite::Results make_results(const tektite_results& r, std::size_t n_atoms) {
+    const auto span = [n_atoms](double* data, std::size_t width) {
+        return data ? std::span<double>(data, n_atoms * width) : std::span<double>();
+    };
+    tektite::Results results;
+    results.energy = r.energy;
+    results.atom_energies = span(r.atom_energies, 1);
+    results.forces = span(r.forces, 3);
+    results.virial = r.virial;
+    results.atom_virials = span(r.atom_virials, 9);
+    results.atom_virials_halved = span(r.atom_virials_halved, 6);
+    results.atom_uncertainties = span(r.atom_uncertainties, 1);
+    return results;
+}
+
+bool in_range(const tektite_model* model, int i) {
+    return model && i >= 0 && static_cast<std::size_t>(i) < model->potential->info().elements.size();
+}
+
+}  // namespace
+
+extern "C" {
+
+int tektite_abi_version(void) {
+    return TEKTITE_ABI_VERSION;
+}
+const char* tektite_version(void) {
+    return TEKTITE_VERSION;
+}
+const char* tektite_last_error(void) {
+    return last_error;
+}
+
+tektite_status tektite_model_load(const char* path, tektite_model** model) {
+    return guarded([&] {
+        require(model != nullptr, "tektite_model_load: model is NULL");
+        *model = nullptr;
+        require(path != nullptr, "tektite_model_load: path is NULL");
+        const tektite::ModelFile file = tektite::read_model_file(path);
+        auto loaded = std::make_unique<tektite_model>();
+        loaded->potential = tektite::make_potential(file);
+        loaded->references = tektite::reference_structures(file);
+        *model = loaded.release();
+    });
+}
+
+void tektite_model_free(tektite_model* model) {
+    delete model;
+}
+
+const char* tektite_model_family(const tektite_model* model) {
+    return model ? model->potential->info().family.c_str() : "";
+}
+
+double tektite_model_cutoff(const tektite_model* model) {
+    return model ? model->potential->info().cutoff : 0.0;
+}
+
+int tektite_model_n_elements(const tektite_model* model) {
+    return model ? static_cast<int>(model->potential->info().elements.size()) : 0;
+}
+
+const char* tektite_model_element(const tektite_model* model, int i) {
+    return in_range(model, i) ? model->potential->info().elements[static_cast<std::size_t>(i)].c_str()
+                              : nullptr;
+}
+
+double tektite_model_isolated_energy(const tektite_model* model, int i) {
+    return in_range(model, i) ? model->potential->info().isolated_energies[static_cast<std::size_t>(i)] : 0.0;
+}
+
+double tektite_model_minimum_distance(const tektite_model* model, int i, int j) {
+    if (!in_range(model, i) || !in_range(model, j)) return 0.0;
+    const tektite::ModelInfo& info = model->potential->info();
+    const std::size_t k = static_cast<std::size_t>(i) * info.elements.size() + static_cast<std::size_t>(j);
+    return k < info.minimum_distances.size() ? info.minimum_distances[k] : 0.0;
+}
+
+int tektite_model_has_uncertainty(const tektite_model* model) {
+    return model && model->potential->info().has_uncertainty ? 1 : 0;
+}
+
+const char* tektite_model_metadata(const tektite_model* model) {
+    return model ? model->potential->info().metadata.c_str() : "{}";
+}
+
+tektite_status tektite_model_check(const tektite_model* model, int precision, int* n_structures,
+                                   double* energy_error, double* force_error, int* passed) {
+    return guarded([&] {
+        require(model != nullptr, "tektite_model_check: model is NULL");
+        require(n_structures && energy_error && force_error && passed,
+                "tektite_model_check: a result is NULL");
+        const tektite::ReferenceCheck check =
+            tektite::check_references(*model->potential, model->references, make_options(precision, 1));
+        *n_structures = static_cast<int>(check.n_structures);
+        *energy_error = check.energy_error;
+        *force_error = check.force_error;
+        *passed = check.passed ? 1 : 0;
+    });
+}
+
+tektite_status tektite_evaluator_create(const tektite_model* model, int precision, int n_threads,
+                                        tektite_evaluator** evaluator) {
+    return guarded([&] {
+        require(evaluator != nullptr, "tektite_evaluator_create: evaluator is NULL");
+        *evaluator = nullptr;
+        require(model != nullptr, "tektite_evaluator_create: model is NULL");
+        auto made = std::make_unique<tektite_evaluator>();
+        made->potential = model->potential;
+        made->workspace = model->potential->make_workspace(make_options(precision, n_threads));
+        made->description = made->workspace->description();
+        *evaluator = made.release();
+    });
+}
+
+void tektite_evaluator_free(tektite_evaluator* evaluator) {
+    delete evaluator;
+}
+
+const char* tektite_evaluator_description(tektite_evaluator* evaluator) {
+    return evaluator ? evaluator->description.c_str() : "";
+}
+
+size_t tektite_evaluator_memory(const tektite_evaluator* evaluator) {
+    return evaluator ? evaluator->workspace->memory() : 0;
+}
+
+tektite_status tektite_evaluate(tektite_evaluator* evaluator, const tektite_cluster* cluster,
+                                const tektite_results* results) {
+    return guarded([&] {
+        require(evaluator != nullptr, "tektite_evaluate: evaluator is NULL");
+        require(cluster != nullptr, "tektite_evaluate: cluster is NULL");
+        require(results != nullptr, "tektite_evaluate: results is NULL");
+        const tektite::Cluster atoms = make_cluster(*cluster);
+        evaluator->potential->evaluate(atoms, make_results(*results, atoms.n_atoms()), *evaluator->workspace);
+    });
+}
+
+}  // extern "C"
