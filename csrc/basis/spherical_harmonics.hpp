@@ -50,7 +50,7 @@ struct LegendreCoefficients {
 /// Q_lm(z) for all 0 <= m <= l <= l_max into q[lm_index]. T: a floating-point or SIMD type; S: its scalar.
 /// 2 multiply-adds a function.
 template <typename T, typename S>
-inline void legendre(int l_max, const S* a, const S* b, const S* diagonal, T z, T* q) {
+[[gnu::always_inline]] inline void legendre(int l_max, const S* a, const S* b, const S* diagonal, T z, T* q) {
     for (int m = 0; m <= l_max; ++m) {
         q[lm_index(m, m)] = T{} + diagonal[m];
         if (m < l_max) q[lm_index(m + 1, m)] = (a[lm_index(m + 1, m)] * diagonal[m]) * z;
@@ -63,7 +63,7 @@ inline void legendre(int l_max, const S* a, const S* b, const S* diagonal, T z, 
 
 /// Real and imaginary parts of (x + i y)^m for m = 0 .. m_max.
 template <typename T>
-inline void azimuthal_powers(int m_max, T x, T y, T* re, T* im) {
+[[gnu::always_inline]] inline void azimuthal_powers(int m_max, T x, T y, T* re, T* im) {
     re[0] = T{} + 1;
     im[0] = T{};
     for (int m = 1; m <= m_max; ++m) {

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "models/ace/ace_potential.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "base/cpu.hpp"
+#include "base/elements.hpp"
+#include "models/ace/tables.hpp"
+
+namespace tektite::ace {
+
+namespace {
+
+const KernelTable& kernel_table(InstructionSet isa) {
+#if defined(TEKTITE_HAVE_AVX512)
+    if (isa == InstructionSet::avx512) return avx512::kernels();
+#endif
+#if defined(TEKTITE_HAVE_AVX2)
+    if (isa == InstructionSet::avx2) return avx2::kernels();
+#endif
+    static_cast<void>(isa);
+    return baseline::kernels();
+}
+
+/// One thread's scratch and the calls into the kernels.
+template <typename T>
+class AceKernel final : public BlockKernel {
+public:
+    AceKernel(const CenterViews<T>& views, InstructionSet isa)
+        : views_(views), table_(kernel_table(isa)), name_(name_of(isa)) {
+        const auto w = static_cast<std::size_t>(lanes());
+        const auto n_lm = static_cast<std::size_t>(lm_count(views.l_max()));
+        nodes_.resize(static_cast<std::size_t>(views.n_nodes_max()) * 2 * w);
+        adjoints_.resize(nodes_.size());
+        harmonics_.resize(tile_steps * n_lm * 2 * w);
+    }
+
+    [[nodiscard]] int lanes() const override {
+        return std::is_same_v<T, double> ? table_.lanes_double : table_.lanes_float;
+    }
+    [[nodiscard]] std::string description() const override {
+        return name_ + ", " + std::to_string(lanes()) + " lanes, " +
+               (std::is_same_v<T, double> ? "double" : "mixed precision");
+    }
+    [[nodiscard]] std::size_t memory() const override {
+        return (nodes_.capacity() + adjoints_.capacity() + radial_.capacity() + slope_.capacity() + unit_.capacity() +
+                inverse_r_.capacity() + position_.capacity() + inverse_width_.capacity() + harmonics_.capacity()) *
+                   sizeof(T) +
+               bin_.capacity() * sizeof(std::int64_t);
+    }
+
+    void compute(EdgeBlock& block, double* energies, double*) override {
+        const auto w = static_cast<std::size_t>(lanes());
+        const auto steps = static_cast<std::size_t>(block.n_steps);
+        if (inverse_r_.size() < steps * w) {
+            const std::size_t n = (steps + 8) * w;
+            radial_.resize(n * static_cast<std::size_t>(views_.row_max()));
+            slope_.resize(radial_.size());
+            unit_.resize(3 * n);
+            inverse_r_.resize(n);
+            position_.resize(n);
+            inverse_width_.resize(n);
+            bin_.resize(n);
+        }
+        const Scratch<T> scratch{nodes_.data(),     adjoints_.data(), radial_.data(),        slope_.data(),
+                                 unit_.data(),      inverse_r_.data(), position_.data(),     inverse_width_.data(),
+                                 bin_.data(),       harmonics_.data(), views_.row_max()};
+        const BlockView view{block.n_steps,       block.species_begin.data(), block.x.data(),    block.y.data(),
+                             block.z.data(),      block.dE_dx.data(),         block.dE_dy.data(), block.dE_dz.data()};
+        double lane_energies[64];
+        if constexpr (std::is_same_v<T, double>)
+            table_.compute_double(views_.view(block.center_species), view, scratch, lane_energies);
+        else
+            table_.compute_float(views_.view(block.center_species), view, scratch, lane_energies);
+        std::copy_n(lane_energies, block.n_centers, energies);
+    }
+
+private:
+    const CenterViews<T>& views_;
+    const KernelTable& table_;
+    std::string name_;
+    AlignedVector<T> nodes_, adjoints_, radial_, slope_, unit_, inverse_r_, position_, inverse_width_, harmonics_;
+    AlignedVector<std::int64_t> bin_;
+};
+
+class AcePotential final : public LocalPotential {
+public:
+    AcePotential(const Parameters& parameters, std::vector<double> minimum_distances, const std::string& metadata)
+        : parameters_(parameters) {
+        info_.family = "ace";
+        info_.elements = parameters.elements;
+        info_.isolated_energies = parameters.isolated_energies;
+        info_.metadata = metadata;
+        const std::size_t n = parameters.elements.size();
+        info_.minimum_distances = std::move(minimum_distances);
+        info_.minimum_distances.resize(n * n, 0.0);
+        for (const Bond& bond : parameters.bonds) {
+            cutoffs_.push_back(bond.cutoff);
+            info_.cutoff = std::max(info_.cutoff, bond.cutoff);
+        }
+        std::vector<int> numbers;
+        for (const std::string& symbol : parameters.elements) numbers.push_back(atomic_number(symbol));
+        tables_ = make_tables(parameters_, numbers);
+        double_views_ = std::make_unique<CenterViews<double>>(parameters_, tables_);
+    }
+
+    [[nodiscard]] const ModelInfo& info() const override { return info_; }
+
+protected:
+    [[nodiscard]] std::unique_ptr<BlockKernel> make_kernel(const EvaluationOptions& options) const override {
+        const InstructionSet isa = resolve_instruction_set(options.instruction_set);
+        if (options.precision == Precision::real64) return std::make_unique<AceKernel<double>>(*double_views_, isa);
+        std::call_once(float_once_, [&] { float_views_ = std::make_unique<CenterViews<float>>(parameters_, tables_); });
+        return std::make_unique<AceKernel<float>>(*float_views_, isa);
+    }
+    [[nodiscard]] const std::vector<double>& cutoffs() const override { return cutoffs_; }
+
+private:
+    Parameters parameters_;
+    ModelInfo info_;
+    std::vector<double> cutoffs_;
+    std::vector<CenterTables> tables_;
+    std::unique_ptr<CenterViews<double>> double_views_;
+    mutable std::once_flag float_once_;
+    mutable std::unique_ptr<CenterViews<float>> float_views_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Potential> make_ace(const Parameters& parameters, std::vector<double> minimum_distances,
+                                          const std::string& metadata) {
+    return std::make_shared<AcePotential>(parameters, std::move(minimum_distances), metadata);
+}
+
+std::shared_ptr<const Potential> make_ace(const ModelFile& file, const std::string& prefix,
+                                          const nlohmann::json& metadata) {
+    const Parameters parameters = read_parameters(file, prefix, metadata);
+    std::vector<double> distances;
+    if (const auto found = metadata.find("minimum_distances"); found != metadata.end())
+        distances = found->get<std::vector<double>>();
+    return make_ace(parameters, std::move(distances), metadata.dump());
+}
+
+}  // namespace tektite::ace

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A_{s n l m} = sum over neighbours of R_nl(r) Y_lm, and the way back from dE/dA to dE/dr of every edge.
+//
+// Flops an edge with N = number of complex A of the neighbour's species: 4 N forward, 8 N backward, plus some 12 a
+// harmonic. Everything runs with centres in the lanes.
+#pragma once
+
+#include "base/simd.hpp"
+#include "basis/spherical_harmonics.hpp"
+#include "models/ace/kernels/geometry.hpp"
+#include "models/ace/kernels/views.hpp"
+
+namespace tektite::ace::TEKTITE_ISA {
+namespace {
+
+/// Radial functions taken together: two accumulators each, plus harmonics, must fit the registers.
+inline constexpr int radial_tile = register_count == 32 ? 12 : 6;
+
+/// Y_lm of one step into out[lm][2][W].
+template <typename T, int W>
+void harmonics_of_step(const CenterView<T>& center, int l_max, const Scratch<T>& scratch, int step, T* out) {
+    using V = Vector<T, W>;
+    const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
+    V q[lm_count(l_max_limit)], re[l_max_limit + 1], im[l_max_limit + 1];
+    legendre<V, T>(l_max, center.legendre_a, center.legendre_b, center.legendre_diagonal, load<V>(unit + 2 * W), q);
+    azimuthal_powers<V>(l_max, load<V>(unit), load<V>(unit + W), re, im);
+    for (int l = 0; l <= l_max; ++l)
+        for (int m = 0; m <= l; ++m) {
+            const int i = lm_index(l, m);
+            store(out + 2 * i * W, q[i] * re[m]);
+            store(out + (2 * i + 1) * W, q[i] * im[m]);
+        }
+}
+
+/// Adds `steps` edges to N neighbouring A of one (l, m). radial: [step][row_max][W] at the first n; harmonic: [step]
+/// [stride][W]; A: [N][2][W].
+template <int N, bool complex, typename T, int W>
+void accumulate(const T* radial, std::size_t radial_stride, const T* harmonic, std::size_t harmonic_stride, int steps,
+                T* A) {
+    using V = Vector<T, W>;
+    V re[N], im[N];
+#pragma GCC unroll 12
+    for (int n = 0; n < N; ++n) {
+        re[n] = load<V>(A + 2 * n * W);
+        if constexpr (complex) im[n] = load<V>(A + (2 * n + 1) * W);
+    }
+    for (int k = 0; k < steps; ++k) {
+        const V y_re = load<V>(harmonic), y_im = load<V>(harmonic + W);
+#pragma GCC unroll 12
+        for (int n = 0; n < N; ++n) {
+            const V r = load<V>(radial + n * W);
+            re[n] += r * y_re;
+            if constexpr (complex) im[n] += r * y_im;
+        }
+        radial += radial_stride;
+        harmonic += harmonic_stride;
+    }
+#pragma GCC unroll 12
+    for (int n = 0; n < N; ++n) {
+        store(A + 2 * n * W, re[n]);
+        if constexpr (complex) store(A + (2 * n + 1) * W, im[n]);
+    }
+}
+
+/// Calls action with std::integral_constant of n in 1 .. radial_tile.
+template <int N = radial_tile, typename Action>
+[[gnu::always_inline]] inline void with_count(int n, Action&& action) {
+    if constexpr (N > 0) {
+        if (n == N)
+            action(std::integral_constant<int, N>{});
+        else
+            with_count<N - 1>(n, action);
+    }
+}
+
+/// Forward: adds the edges of all steps of one neighbour species to A.
+template <typename T, int W>
+void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Scratch<T>& scratch, int begin, int end) {
+    const std::size_t radial_stride = static_cast<std::size_t>(scratch.row_max) * W;
+    const std::size_t harmonic_stride = static_cast<std::size_t>(lm_count(bond.l_max)) * 2 * W;
+    for (int tile = begin; tile < end; tile += tile_steps) {
+        const int steps = end - tile < tile_steps ? end - tile : tile_steps;
+        for (int k = 0; k < steps; ++k) {
+            radial_rows<T, W>(bond, scratch, tile + k);
+            if (bond.l_max >= 0)
+                harmonics_of_step<T, W>(center, bond.l_max, scratch, tile + k,
+                                        scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride);
+        }
+        const T* radial = scratch.radial + static_cast<std::size_t>(tile) * radial_stride;
+        for (int l = 0; l <= bond.l_max; ++l)
+            for (int first = 0; first < bond.n_radial[l]; first += radial_tile) {
+                const int n = bond.n_radial[l] - first < radial_tile ? bond.n_radial[l] - first : radial_tile;
+                const T* r = radial + static_cast<std::size_t>(bond.first_column[l] + first) * W;
+                with_count(n, [&](auto count) {
+                    constexpr int N = decltype(count)::value;
+                    for (int m = 0; m <= l; ++m) {
+                        const T* y = scratch.harmonics + static_cast<std::size_t>(2 * lm_index(l, m)) * W;
+                        T* A = scratch.nodes +
+                               static_cast<std::size_t>(bond.first_A[l] + m * bond.n_radial[l] + first) * 2 * W;
+                        if (m == 0)
+                            accumulate<N, false, T, W>(r, radial_stride, y, harmonic_stride, steps, A);
+                        else
+                            accumulate<N, true, T, W>(r, radial_stride, y, harmonic_stride, steps, A);
+                    }
+                });
+            }
+    }
+}
+
+/// For N radial functions of one l: adds to dE_dY[m][2][W] and returns sum_n dE/dR_n dR_n/dr.
+template <int N, typename T, int W>
+Vector<T, W> contract_adjoint(const T* radial, const T* slope, const T* adjoint, std::size_t m_stride, int l,
+                              const Vector<T, W>* y, Vector<T, W>* dE_dY) {
+    using V = Vector<T, W>;
+    V dE_dR[N];
+    {
+        V sum = dE_dY[0];
+#pragma GCC unroll 12
+        for (int n = 0; n < N; ++n) {
+            const V g = load<V>(adjoint + 2 * n * W);
+            sum += g * load<V>(radial + n * W);
+            dE_dR[n] = g * y[0];
+        }
+        dE_dY[0] = sum;
+    }
+    for (int m = 1; m <= l; ++m) {
+        adjoint += m_stride;
+        V sum_re = dE_dY[2 * m], sum_im = dE_dY[2 * m + 1];
+        const V y_re = y[2 * m], y_im = y[2 * m + 1];
+#pragma GCC unroll 12
+        for (int n = 0; n < N; ++n) {
+            const V g_re = load<V>(adjoint + 2 * n * W), g_im = load<V>(adjoint + (2 * n + 1) * W);
+            const V r = load<V>(radial + n * W);
+            sum_re += g_re * r;
+            sum_im += g_im * r;
+            dE_dR[n] += g_re * y_re;
+            dE_dR[n] += g_im * y_im;
+        }
+        dE_dY[2 * m] = sum_re;
+        dE_dY[2 * m + 1] = sum_im;
+    }
+    V along = V{};
+#pragma GCC unroll 12
+    for (int n = 0; n < N; ++n) along += dE_dR[n] * load<V>(slope + n * W);
+    return along;
+}
+
+/// Backward: dE/dr_ij of the edges [begin, end) of one neighbour species. dE_drho: [n_density][W]; dE_dcore: [W].
+template <typename T, int W>
+void backward_base(const CenterView<T>& center, const BondView<T>& bond, const BlockView& block,
+                   const Scratch<T>& scratch, const T* dE_drho, const T* dE_dcore, int begin, int end) {
+    using V = Vector<T, W>;
+    const std::size_t radial_stride = static_cast<std::size_t>(scratch.row_max) * W;
+    const int l_max = bond.l_max;
+    for (int step = begin; step < end; ++step) {
+        const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
+        const V x = load<V>(unit), y = load<V>(unit + W), z = load<V>(unit + 2 * W);
+        const T* radial = scratch.radial + static_cast<std::size_t>(step) * radial_stride;
+        const T* slope = scratch.radial_slope + static_cast<std::size_t>(step) * radial_stride;
+        V along = V{};
+        if (bond.density_column >= 0)
+            for (int p = 0; p < center.n_density; ++p)
+                along += load<V>(dE_drho + p * W) * load<V>(slope + (bond.density_column + p) * W);
+        if (bond.core_column >= 0) along += load<V>(dE_dcore) * load<V>(slope + bond.core_column * W);
+
+        V gx = V{}, gy = V{}, gz = V{};
+        if (l_max >= 0) {
+            V q[lm_count(l_max_limit)], re[l_max_limit + 1], im[l_max_limit + 1];
+            legendre<V, T>(l_max, center.legendre_a, center.legendre_b, center.legendre_diagonal, z, q);
+            azimuthal_powers<V>(l_max, x, y, re, im);
+            // Per m: sum over l of Q_lm dE/dY_lm and of dQ_lm/dz dE/dY_lm.
+            V plain_re[l_max_limit + 1], plain_im[l_max_limit + 1], sloped_re[l_max_limit + 1], sloped_im[l_max_limit + 1];
+            for (int m = 0; m <= l_max; ++m) plain_re[m] = plain_im[m] = sloped_re[m] = sloped_im[m] = V{};
+            for (int l = 0; l <= l_max; ++l) {
+                V harmonic[2 * (l_max_limit + 1)], dE_dY[2 * (l_max_limit + 1)];
+                for (int m = 0; m <= l; ++m) {
+                    const V value = q[lm_index(l, m)];
+                    harmonic[2 * m] = value * re[m];
+                    harmonic[2 * m + 1] = value * im[m];
+                    dE_dY[2 * m] = dE_dY[2 * m + 1] = V{};
+                }
+                const std::size_t m_stride = static_cast<std::size_t>(bond.n_radial[l]) * 2 * W;
+                for (int first = 0; first < bond.n_radial[l]; first += radial_tile) {
+                    const int n = bond.n_radial[l] - first < radial_tile ? bond.n_radial[l] - first : radial_tile;
+                    const std::size_t column = static_cast<std::size_t>(bond.first_column[l] + first) * W;
+                    const T* adjoint = scratch.adjoints + static_cast<std::size_t>(bond.first_A[l] + first) * 2 * W;
+                    with_count(n, [&](auto count) {
+                        along += contract_adjoint<decltype(count)::value, T, W>(radial + column, slope + column, adjoint,
+                                                                               m_stride, l, harmonic, dE_dY);
+                    });
+                }
+                for (int m = 0; m <= l; ++m) {
+                    const int i = lm_index(l, m);
+                    plain_re[m] += q[i] * dE_dY[2 * m];
+                    plain_im[m] += q[i] * dE_dY[2 * m + 1];
+                    if (m == l) continue;
+                    const V dq = center.legendre_slope[i] * q[i + 1];
+                    sloped_re[m] += dq * dE_dY[2 * m];
+                    sloped_im[m] += dq * dE_dY[2 * m + 1];
+                }
+            }
+            gz = sloped_re[0];
+            for (int m = 1; m <= l_max; ++m) {
+                gz += sloped_re[m] * re[m] + sloped_im[m] * im[m];
+                const T factor = static_cast<T>(m);
+                gx += factor * (plain_re[m] * re[m - 1] + plain_im[m] * im[m - 1]);
+                gy += factor * (plain_im[m] * re[m - 1] - plain_re[m] * im[m - 1]);
+            }
+        }
+        // The harmonics depend on the unit vector: only the part across r survives.
+        const V inverse_r = load<V>(scratch.inverse_r + static_cast<std::size_t>(step) * W);
+        const V radial_part = along - (gx * x + gy * y + gz * z) * inverse_r;
+        const V out_x = gx * inverse_r + radial_part * x, out_y = gy * inverse_r + radial_part * y,
+                out_z = gz * inverse_r + radial_part * z;
+        const std::size_t p = static_cast<std::size_t>(step) * W;
+        for (int b = 0; b < W; ++b) {
+            block.dE_dx[p + b] = static_cast<double>(out_x[b]);
+            block.dE_dy[p + b] = static_cast<double>(out_y[b]);
+            block.dE_dz[p + b] = static_cast<double>(out_z[b]);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace tektite::ace::TEKTITE_ISA

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Densities from the product graph and, given dE/drho, the adjoints of A.
+//
+// A term costs 2 + n_density multiply-adds forward (2 with one density) and n_density + 4 backward (4 with one).
+#pragma once
+
+#include "base/simd.hpp"
+#include "models/ace/kernels/views.hpp"
+
+namespace tektite::ace::TEKTITE_ISA {
+namespace {
+
+/// Value of a row's node: a kept or basic one is loaded, others are multiplied anew.
+template <typename T, int W>
+[[gnu::always_inline]] inline void node_value(const ProductRow& row, const T* nodes, Vector<T, W>& re,
+                                              Vector<T, W>& im) {
+    using V = Vector<T, W>;
+    const T* x = nodes + static_cast<std::size_t>(row.x) * 2 * W;
+    const V x_re = load<V>(x), x_im = load<V>(x + W);
+    if (row.y < 0) {
+        re = x_re;
+        im = x_im;
+        return;
+    }
+    const T* y = nodes + static_cast<std::size_t>(row.y) * 2 * W;
+    const V y_re = load<V>(y), y_im = load<V>(y + W);
+    if (row.conjugate) {
+        re = x_re * y_re + x_im * y_im;
+        im = x_im * y_re - x_re * y_im;
+    } else {
+        re = x_re * y_re - x_im * y_im;
+        im = x_im * y_re + x_re * y_im;
+    }
+}
+
+/// rho: [n_density][W], added to. ND: number of densities, 0: any.
+template <int ND, typename T, int W>
+void forward_products(const CenterView<T>& center, T* nodes, T* rho_out) {
+    using V = Vector<T, W>;
+    constexpr int slots = ND > 0 ? ND : n_density_limit;
+    const int n_density = ND > 0 ? ND : center.n_density;
+    V rho[slots];
+    for (int p = 0; p < n_density; ++p) rho[p] = load<V>(rho_out + p * W);
+    const T* c = center.coefficients;
+    const std::int32_t* other = center.others;
+    for (int r = 0; r < center.n_rows; ++r) {
+        const ProductRow row = center.rows[r];
+        V re, im;
+        node_value<T, W>(row, nodes, re, im);
+        if (row.kept >= 0) {
+            T* z = nodes + static_cast<std::size_t>(row.kept) * 2 * W;
+            store(z, re);
+            store(z + W, im);
+        }
+        if (row.alone) {
+            for (int p = 0; p < n_density; ++p) rho[p] += c[p] * re;
+            c += n_density;
+        }
+        if constexpr (ND == 1) {
+            V sum_re = V{}, sum_plain = V{}, sum_conjugate = V{};
+            for (int k = 0; k < row.n_plain; ++k, ++c) {
+                const T* y = nodes + static_cast<std::size_t>(*other++) * 2 * W;
+                sum_re += *c * load<V>(y);
+                sum_plain += *c * load<V>(y + W);
+            }
+            for (int k = 0; k < row.n_conjugate; ++k, ++c) {
+                const T* y = nodes + static_cast<std::size_t>(*other++) * 2 * W;
+                sum_re += *c * load<V>(y);
+                sum_conjugate += *c * load<V>(y + W);
+            }
+            rho[0] += re * sum_re + im * (sum_conjugate - sum_plain);
+        } else {
+            const auto term = [&](V signed_im) __attribute__((always_inline)) {
+                const T* y = nodes + static_cast<std::size_t>(*other++) * 2 * W;
+                const V product = re * load<V>(y) + signed_im * load<V>(y + W);
+                for (int p = 0; p < n_density; ++p) rho[p] += c[p] * product;
+                c += n_density;
+            };
+            const V minus = -im;
+            for (int k = 0; k < row.n_plain; ++k) term(minus);
+            for (int k = 0; k < row.n_conjugate; ++k) term(im);
+        }
+    }
+    for (int p = 0; p < n_density; ++p) store(rho_out + p * W, rho[p]);
+}
+
+/// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W].
+template <int ND, typename T, int W>
+void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints, const T* dE_drho) {
+    using V = Vector<T, W>;
+    constexpr int slots = ND > 0 ? ND : n_density_limit;
+    const int n_density = ND > 0 ? ND : center.n_density;
+    V d[slots];
+    for (int p = 0; p < n_density; ++p) d[p] = load<V>(dE_drho + p * W);
+    const T* c_end = center.coefficients + center.n_coefficients * static_cast<std::size_t>(n_density);
+    const std::int32_t* other_end = center.others + center.n_terms;
+    for (int r = center.n_rows - 1; r >= 0; --r) {
+        const ProductRow row = center.rows[r];
+        V re, im;
+        if (row.kept >= 0) {
+            const T* z = nodes + static_cast<std::size_t>(row.kept) * 2 * W;
+            re = load<V>(z);
+            im = load<V>(z + W);
+        } else {
+            node_value<T, W>(row, nodes, re, im);
+        }
+        V g_re = V{}, g_im = V{};
+        if (row.kept >= 0) {
+            const T* g = adjoints + static_cast<std::size_t>(row.kept) * 2 * W;
+            g_re = load<V>(g);
+            g_im = load<V>(g + W);
+        }
+        const int n_terms = row.n_plain + row.n_conjugate;
+        c_end -= static_cast<std::ptrdiff_t>(n_terms + row.alone) * n_density;
+        other_end -= n_terms;
+        const T* c = c_end;
+        const std::int32_t* other = other_end;
+        if (row.alone) {
+            for (int p = 0; p < n_density; ++p) g_re += c[p] * d[p];
+            c += n_density;
+        }
+        // Re(z y): dz = conj(y), dy = conj(z);  Re(z conj(y)): dz = y, dy = z.
+        if constexpr (ND == 1) {
+            const V d_re = d[0] * re, d_im = d[0] * im;
+            V sum_re = V{}, sum_plain = V{}, sum_conjugate = V{};
+            for (int k = 0; k < row.n_plain; ++k, ++c) {
+                const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
+                const V w = V{} + *c;
+                sum_re += w * load<V>(nodes + y);
+                sum_plain += w * load<V>(nodes + y + W);
+                store(adjoints + y, load<V>(adjoints + y) + w * d_re);
+                store(adjoints + y + W, load<V>(adjoints + y + W) - w * d_im);
+            }
+            for (int k = 0; k < row.n_conjugate; ++k, ++c) {
+                const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
+                const V w = V{} + *c;
+                sum_re += w * load<V>(nodes + y);
+                sum_conjugate += w * load<V>(nodes + y + W);
+                store(adjoints + y, load<V>(adjoints + y) + w * d_re);
+                store(adjoints + y + W, load<V>(adjoints + y + W) + w * d_im);
+            }
+            g_re += d[0] * sum_re;
+            g_im += d[0] * (sum_conjugate - sum_plain);
+        } else {
+            for (int k = 0; k < row.n_plain; ++k) {
+                const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
+                V w = c[0] * d[0];
+                for (int p = 1; p < n_density; ++p) w += c[p] * d[p];
+                c += n_density;
+                g_re += w * load<V>(nodes + y);
+                g_im -= w * load<V>(nodes + y + W);
+                store(adjoints + y, load<V>(adjoints + y) + w * re);
+                store(adjoints + y + W, load<V>(adjoints + y + W) - w * im);
+            }
+            for (int k = 0; k < row.n_conjugate; ++k) {
+                const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
+                V w = c[0] * d[0];
+                for (int p = 1; p < n_density; ++p) w += c[p] * d[p];
+                c += n_density;
+                g_re += w * load<V>(nodes + y);
+                g_im += w * load<V>(nodes + y + W);
+                store(adjoints + y, load<V>(adjoints + y) + w * re);
+                store(adjoints + y + W, load<V>(adjoints + y + W) + w * im);
+            }
+        }
+        T* gx = adjoints + static_cast<std::size_t>(row.x) * 2 * W;
+        if (row.y < 0) {
+            store(gx, load<V>(gx) + g_re);
+            store(gx + W, load<V>(gx + W) + g_im);
+            continue;
+        }
+        const T* x = nodes + static_cast<std::size_t>(row.x) * 2 * W;
+        const T* y = nodes + static_cast<std::size_t>(row.y) * 2 * W;
+        T* gy = adjoints + static_cast<std::size_t>(row.y) * 2 * W;
+        const V x_re = load<V>(x), x_im = load<V>(x + W), y_re = load<V>(y);
+        const V y_im = row.conjugate ? -load<V>(y + W) : load<V>(y + W);
+        store(gx, load<V>(gx) + g_re * y_re + g_im * y_im);
+        store(gx + W, load<V>(gx + W) - g_re * y_im + g_im * y_re);
+        // Loaded after the stores above: x and y may be the same node.
+        const V add_im = g_im * x_re - g_re * x_im;
+        store(gy, load<V>(gy) + g_re * x_re + g_im * x_im);
+        store(gy + W, row.conjugate ? load<V>(gy + W) - add_im : load<V>(gy + W) + add_im);
+    }
+}
+
+template <typename Action>
+[[gnu::always_inline]] inline void with_densities(int n_density, Action&& action) {
+    switch (n_density) {
+        case 1:
+            return action(std::integral_constant<int, 1>{});
+        case 2:
+            return action(std::integral_constant<int, 2>{});
+        case 3:
+            return action(std::integral_constant<int, 3>{});
+        case 4:
+            return action(std::integral_constant<int, 4>{});
+        default:
+            return action(std::integral_constant<int, 0>{});
+    }
+}
+
+}  // namespace
+}  // namespace tektite::ace::TEKTITE_ISA
