@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// pair_style mlip (also registered as tektite): the Tektite engine behind LAMMPS's arrays.
+//
+// The engine (tektite.h) works in eV and angstrom on positions, species, centres and a full neighbour list;
+// LAMMPS has all of these as they are, so nothing is copied in. Everything that is particular to LAMMPS lives
+// here: units, newton on and off, which per-atom arrays are wanted, hybrid, restart files, messages.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "distance_guard.hpp"
+#include "pair.h"
+#include "tektite/tektite.h"
+
+namespace tektite_lammps {
+
+struct ModelDeleter {
+    void operator()(tektite_model* model) const { tektite_model_free(model); }
+};
+struct EvaluatorDeleter {
+    void operator()(tektite_evaluator* evaluator) const { tektite_evaluator_free(evaluator); }
+};
+
+class PairMLIP : public LAMMPS_NS::Pair {
+public:
+    explicit PairMLIP(LAMMPS_NS::LAMMPS* instance);
+    ~PairMLIP() override;
+    PairMLIP(const PairMLIP&) = delete;
+    PairMLIP& operator=(const PairMLIP&) = delete;
+
+    void compute(int eflag, int vflag) override;
+    void settings(int narg, char** arg) override;
+    void coeff(int narg, char** arg) override;
+    void init_style() override;
+    double init_one(int i, int j) override;
+    void setup() override;
+    void finish() override;
+
+    void write_restart(FILE* file) override;
+    void read_restart(FILE* file) override;
+    void write_restart_settings(FILE* file) override;
+    void read_restart_settings(FILE* file) override;
+
+    int pack_reverse_comm(int n, int first, double* buffer) override;
+    void unpack_reverse_comm(int n, int* atoms, double* buffer) override;
+
+    /// "scale" (dim 2): [n_types+1][n_types+1], of which [i][i] multiplies the energies of centres of type i.
+    /// "uncertainty_flag" (dim 0): set to 1, the next compute() computes uncertainties.
+    void* extract(const char* name, int& dim) override;
+    /// "uncertainty": per-atom vector in energy units, if the model has uncertainties.
+    void* extract_peratom(const char* name, int& n_columns) override;
+    double memory_usage() override;
+
+private:
+    /// Centres whose energies enter with the same factor (units times scale).
+    struct CenterSet {
+        double factor = 1;
+        const int* centers = nullptr;
+        int n_centers = 0;
+    };
+    /// Where the results of a whole compute() go; null: not wanted.
+    struct Targets {
+        double* forces = nullptr;         // [n_all][3]
+        double* atom_energies = nullptr;  // [n_all]
+        double* halved = nullptr;         // [n_all][6]
+        double* centroid = nullptr;       // [n_all][9], order of LAMMPS
+        double* uncertainties = nullptr;  // [n_all]
+        bool energy = false, virial = false;
+    };
+
+    // pair_mlip_input.cpp
+    void allocate();
+    void refuse_foreign_argument(const std::string& argument);
+    void load_model(const std::string& path);
+    void map_elements(const std::vector<std::string>& element_of_type);
+    void make_evaluator();
+    void check_references();
+    void print_summary();
+    [[nodiscard]] std::string share_from_rank(const std::string& text, int rank) const;
+    void stop_if_any_failed(bool failed, const std::string& message);
+
+    // pair_mlip.cpp
+    void update_species(int n_all);
+    void update_center_sets();
+    void evaluate(const CenterSet& set, const Targets& targets);
+    void evaluate_all(const Targets& targets);
+    void compute_uncertainties();
+    void reverse(double* data, int width, bool clear_ghosts);
+    [[nodiscard]] Neighbors neighbors() const;
+    [[nodiscard]] const double* positions() const;
+    void warn_if_close();
+    void stop_if_not_finite(const double* forces);
+    [[nodiscard]] std::string describe(int atom_index) const;
+    [[nodiscard]] std::string describe(const ClosePair& pair) const;
+    [[noreturn]] void stop(const std::string& reason);
+
+    // What pair_style and pair_coeff said.
+    int precision_ = TEKTITE_DOUBLE;
+    int n_threads_ = 1;
+    std::string model_path_;  // as given
+    std::uint64_t model_checksum_ = 0;
+    std::vector<std::string> element_of_type_;  // [n_types], "NULL": another style's
+    std::vector<int> species_of_type_;          // [n_types + 1], -1: unseen
+
+    // The order matters: the evaluator goes first.
+    std::unique_ptr<tektite_model, ModelDeleter> model_;
+    std::unique_ptr<tektite_evaluator, EvaluatorDeleter> evaluator_;
+
+    double energy_unit_ = 1;  // LAMMPS energy units in an eV
+    double** scale_ = nullptr;
+
+    std::vector<int> species_;  // [n_all]
+    std::vector<CenterSet> center_sets_;
+    std::vector<int> sorted_centers_;
+    std::vector<double> total_forces_;  // newton off: forces also on ghosts, before they travel home
+    std::vector<double> scratch_forces_, scratch_halved_, scratch_centroid_;
+    std::vector<double> uncertainties_;  // [n_all] of the last time they were computed
+    int uncertainty_flag_ = 0;
+    bool uncertainties_current_ = false;
+    int n_computed_ = -1;  // atoms and ghosts at the last compute()
+
+    double* reverse_data_ = nullptr;
+    int reverse_width_ = 0;
+
+    DistanceGuard guard_;
+    LAMMPS_NS::bigint n_list_builds_ = -1;
+    ClosePair closest_;  // closest below the minimum in this run, as it was then
+    std::string closest_text_;
+    std::int64_t n_close_steps_ = 0;
+};
+
+}  // namespace tektite_lammps
