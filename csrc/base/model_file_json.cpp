@@ -13,6 +13,10 @@ namespace tektite {
 
 using nlohmann::json;
 
+namespace {
+constexpr int deepest_json = 100;
+}
+
 MetadataReader::MetadataReader(const json& object, std::string path, std::string where)
     : object_(&object), path_(std::move(path)), where_(std::move(where)) {
     if (!object.is_object()) {
@@ -101,7 +105,10 @@ json parse_json(const std::string& text, const std::string& path, const std::str
     // The library keeps the last of two equal keys; another reader might keep the first.
     std::vector<std::set<std::string>> keys;
     std::string twice;
-    const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+    const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
+        // The library writes and copies recursively.
+        if (depth > deepest_json)
+            throw Error(ErrorCode::file_damaged, path + ": the " + what + " is nested too deeply");
         if (event == json::parse_event_t::object_start) {
             keys.emplace_back();
         } else if (event == json::parse_event_t::object_end) {

@@ -68,6 +68,7 @@ void refuses_damaged_containers() {
     damaged(std::string(16, '\xff'), "header too long");
     damaged(container("{\"a\": ", ""), "header is not valid JSON");
     damaged(container("[1]", ""), "not a JSON object");
+    damaged(container("{\"a\": " + std::string(1000000, '['), ""), "nested too deeply");
     damaged(container("{}", ""), "not a Tektite model");
     damaged(container("{\"__metadata__\": {\"format\": \"pt\"}}", ""), "not a Tektite model");
 

@@ -123,6 +123,10 @@ private:
                                std::to_string(d) + ", expected " + std::to_string(shape[d]));
             }
         }
+        // Arrays that did not come from a file have not been looked at yet.
+        for (const double x : array.reals) {
+            if (!std::isfinite(x)) fail(name, "holds a value that is not finite");
+        }
         return array;
     }
 
