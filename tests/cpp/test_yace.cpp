@@ -292,6 +292,10 @@ void refuses_bad_arrays() {
     with_metadata("/bonds/0/n_max", 3, "points beyond the end");
     with_metadata("/bonds/0/n_max", 1, "does not fit n_max");
     with_metadata("/bonds/0/basis", "Gauss", "radial basis 'Gauss' is not known");
+    with_metadata("/bonds/1/parameters", json::array(), "bond Al-Ni: radial basis ChebPow needs a parameter");
+    with_metadata("/bonds/2/parameters", {0.0},
+                  "bond Ni-Al: the parameter of radial basis ChebExpCos must be positive");
+    with_metadata("/bonds/0/basis", "Polynomial", "bond Al-Al: radial basis Polynomial: needs 6 parameters");
     with_metadata("/bonds/0/colour", 1, "'bonds[0].colour' is not a key");
     with_metadata("/bonds/0/cutoff", -1, "cutoff is negative");
     with_metadata("/embeddings/1/exponents", {1.0}, "not as many exponents");

@@ -8,6 +8,7 @@
 
 #include "base/elements.hpp"
 #include "base/model_file_json.hpp"
+#include "basis/radial_polynomial.hpp"
 
 namespace tektite::ace {
 
@@ -78,6 +79,17 @@ void check_bond(const Checker& check, const Bond& bond, const std::string& name)
     check.finite(bond.core_prefactor, name + ": core prefactor");
     check.finite(bond.core_lambda, name + ": core lambda");
     for (const double p : bond.parameters) check.finite(p, name + ": a parameter of the radial basis");
+    if (bond.basis == "Polynomial") {
+        try {
+            check_polynomial_radial_basis(bond.parameters, bond.cutoff);
+        } catch (const Error& error) {
+            check.fail(name + ": " + error.what());
+        }
+    } else if (bond.basis != "SBessel") {
+        check.require(!bond.parameters.empty(), name + ": radial basis " + bond.basis + " needs a parameter");
+        check.require(bond.basis == "ChebLinear" || bond.parameters[0] > 0,
+                      name + ": the parameter of radial basis " + bond.basis + " must be positive");
+    }
     check.require(bond.coefficients.size() == n_coefficients(bond),
                   name + ": " + std::to_string(bond.coefficients.size()) + " radial coefficients, expected " +
                       std::to_string(n_coefficients(bond)));
