@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "models/edge_block.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+
+#include "models/edges/kernels/gather.hpp"
 
 namespace tektite {
 
@@ -10,125 +13,133 @@ namespace {
 
 /// Far outside any cutoff, but small enough that squares and products stay finite in float.
 constexpr double pad_distance = 1.0e6;
+constexpr std::size_t max_lanes = 64;
+constexpr std::size_t max_species = 128;
 
-struct Edge {
-    std::int32_t neighbor;
-    std::int32_t species;
-    double x, y, z;
-};
+const edges::KernelTable& kernel_table(InstructionSet isa) {
+#if defined(TEKTITE_HAVE_AVX512)
+    if (isa == InstructionSet::avx512) return edges::avx512::kernels();
+#endif
+#if defined(TEKTITE_HAVE_AVX2)
+    if (isa == InstructionSet::avx2) return edges::avx2::kernels();
+#endif
+    static_cast<void>(isa);
+    return edges::baseline::kernels();
+}
 
-/// Kept between calls: a thread gathers its blocks one after the other.
-thread_local std::vector<Edge> scratch;
-
-[[noreturn]] void refuse(const Cluster& cluster, std::int32_t i, std::int32_t j, double r2) {
-    const auto name = [](std::int32_t atom) { return std::to_string(atom); };
-    for (std::int32_t atom : {i, j})
-        for (int d = 0; d < 3; ++d)
-            if (!std::isfinite(cluster.positions[3 * static_cast<std::size_t>(atom) + static_cast<std::size_t>(d)]))
-                throw Error(ErrorCode::not_finite, "the position of atom " + name(atom) + " is not finite");
-    if (r2 == 0.0)
-        throw Error(ErrorCode::invalid_argument,
-                    "atoms " + name(i) + " and " + name(j) + " are at the same place: move or delete one of them");
-    throw Error(ErrorCode::not_finite, "the distance between atoms " + name(i) + " and " + name(j) + " is not finite");
+/// Finds the first impossible distance of the centres and says which atoms it concerns.
+[[noreturn]] void refuse(const Cluster& cluster, std::span<const std::int32_t> centers) {
+    const auto position = [&](std::size_t atom, std::size_t d) { return cluster.positions[3 * atom + d]; };
+    for (const std::int32_t center : centers) {
+        const auto i = static_cast<std::size_t>(center);
+        for (std::int32_t k = 0; k < cluster.neighbor_counts[i]; ++k) {
+            const auto j = static_cast<std::size_t>(cluster.neighbor_rows[i][k] & cluster.neighbor_mask);
+            if (cluster.species[j] < 0) continue;
+            double r2 = 0;
+            for (std::size_t d = 0; d < 3; ++d) {
+                double delta = position(j, d) - position(i, d);
+                if (!cluster.shift_rows.empty())
+                    delta += cluster.shift_vectors[3 * static_cast<std::size_t>(cluster.shift_rows[i][k]) + d];
+                r2 += delta * delta;
+            }
+            if (r2 == 0.0)
+                throw Error(ErrorCode::invalid_argument, "atoms " + std::to_string(i) + " and " + std::to_string(j) +
+                                                             " are at the same place: move or delete one of them");
+            for (const std::size_t atom : {i, j})
+                for (std::size_t d = 0; d < 3; ++d)
+                    if (!std::isfinite(position(atom, d)))
+                        throw Error(ErrorCode::not_finite,
+                                    "the position of atom " + std::to_string(atom) + " is not finite");
+        }
+    }
+    throw Error(ErrorCode::not_finite, "a distance between atoms is not finite");
 }
 
 }  // namespace
 
 std::size_t EdgeBlock::memory() const {
     return neighbor.capacity() * sizeof(std::int32_t) + 6 * x.capacity() * sizeof(double) +
+           lane_x.capacity() * (3 * sizeof(double) + 2 * sizeof(std::int32_t)) +
            (species_begin.capacity() + counts.capacity()) * sizeof(int);
 }
 
 void gather_edges(const Cluster& cluster, std::span<const std::int32_t> centers, int center_species,
-                  std::span<const double> squared_cutoffs, EdgeBlock& block) {
+                  std::span<const double> squared_cutoffs, InstructionSet isa, EdgeBlock& block) {
     const auto lanes = static_cast<std::size_t>(block.lanes);
     const std::size_t n_species = squared_cutoffs.size();
+    const edges::KernelTable& kernels = kernel_table(isa);
     block.n_centers = static_cast<int>(centers.size());
     block.centers = centers;
     block.center_species = center_species;
     block.counts.assign(n_species * lanes, 0);
     block.species_begin.assign(n_species + 1, 0);
+    block.limits.assign(1, 0.0);
+    block.limits.insert(block.limits.end(), squared_cutoffs.begin(), squared_cutoffs.end());
 
-    // One pass over the rows: cutoff test and compaction, lane after lane.
-    std::size_t total = 0;
-    for (const std::int32_t i : centers) total += static_cast<std::size_t>(cluster.neighbor_counts[static_cast<std::size_t>(i)]);
-    if (scratch.size() < total + 1) scratch.resize(total + 1);
-    Edge* out = scratch.data();
-    const double* positions = cluster.positions.data();
-    const std::int32_t* species_of = cluster.species.data();
-    const bool shifted = !cluster.shift_rows.empty();
-    std::size_t lane_begin[65];  // lanes <= 64
-    for (std::size_t b = 0; b < centers.size(); ++b) {
-        lane_begin[b] = static_cast<std::size_t>(out - scratch.data());
-        const std::int32_t i = centers[b];
-        const auto ii = static_cast<std::size_t>(i);
-        const double xi = positions[3 * ii], yi = positions[3 * ii + 1], zi = positions[3 * ii + 2];
-        const std::int32_t* row = cluster.neighbor_rows[ii];
-        const std::int32_t* shift_row = shifted ? cluster.shift_rows[ii] : nullptr;
-        const std::int32_t n = cluster.neighbor_counts[ii];
-        for (std::int32_t k = 0; k < n; ++k) {
-            const std::int32_t j = row[k] & cluster.neighbor_mask;
-            const double* rj = positions + 3 * static_cast<std::size_t>(j);
-            double x = rj[0] - xi, y = rj[1] - yi, z = rj[2] - zi;
-            if (shifted) {
-                const double* s = cluster.shift_vectors.data() + 3 * static_cast<std::size_t>(shift_row[k]);
-                x += s[0];
-                y += s[1];
-                z += s[2];
-            }
-            const double r2 = x * x + y * y + z * z;
-            const std::int32_t species = species_of[j];
-            if (!(r2 > 0.0)) refuse(cluster, i, j, r2);
-            const bool inside = species >= 0 && r2 < squared_cutoffs[static_cast<std::size_t>(species < 0 ? 0 : species)];
-            *out = {j, species, x, y, z};
-            out += inside;
-            if (inside) ++block.counts[static_cast<std::size_t>(species) * lanes + b];
-        }
+    std::size_t longest = 0;
+    for (const std::int32_t i : centers)
+        longest = std::max(longest, static_cast<std::size_t>(cluster.neighbor_counts[static_cast<std::size_t>(i)]));
+    const std::size_t stride = (longest + 31) / 16 * 16;
+    if (block.lane_x.size() < stride * lanes) {
+        for (auto* a : {&block.lane_x, &block.lane_y, &block.lane_z}) a->resize(stride * lanes);
+        for (auto* a : {&block.lane_neighbor, &block.lane_species}) a->resize(stride * lanes);
     }
-    lane_begin[centers.size()] = static_cast<std::size_t>(out - scratch.data());
+    std::int32_t counts[max_lanes] = {};
+    const edges::GatherInput input{cluster.positions.data(),
+                                   cluster.species.data(),
+                                   cluster.neighbor_rows.data(),
+                                   cluster.neighbor_counts.data(),
+                                   cluster.neighbor_mask,
+                                   cluster.shift_rows.empty() ? nullptr : cluster.shift_rows.data(),
+                                   cluster.shift_vectors.data(),
+                                   centers.data(),
+                                   block.n_centers,
+                                   block.limits.data(),
+                                   static_cast<int>(n_species)};
+    const edges::CompactEdges compact{stride,
+                                      block.lane_x.data(),
+                                      block.lane_y.data(),
+                                      block.lane_z.data(),
+                                      block.lane_neighbor.data(),
+                                      block.lane_species.data(),
+                                      counts};
+    if (!kernels.compact(input, compact)) refuse(cluster, centers);
 
-    for (std::size_t s = 0; s < n_species; ++s) {
-        int steps = 0;
-        for (std::size_t b = 0; b < lanes; ++b) steps = std::max(steps, block.counts[s * lanes + b]);
-        block.species_begin[s + 1] = block.species_begin[s] + steps;
-    }
+    if (n_species == 1)
+        std::copy_n(counts, lanes, block.counts.begin());
+    else
+        for (std::size_t b = 0; b < centers.size(); ++b)
+            for (std::size_t p = b * stride; p < b * stride + static_cast<std::size_t>(counts[b]); ++p)
+                ++block.counts[static_cast<std::size_t>(block.lane_species[p]) * lanes + b];
+    for (std::size_t s = 0; s < n_species; ++s)
+        block.species_begin[s + 1] =
+            block.species_begin[s] + *std::max_element(block.counts.begin() + static_cast<std::ptrdiff_t>(s * lanes),
+                                                       block.counts.begin() + static_cast<std::ptrdiff_t>((s + 1) * lanes));
     block.n_steps = block.species_begin[n_species];
     const std::size_t size = static_cast<std::size_t>(block.n_steps) * lanes;
     if (block.neighbor.size() < size) {
         block.neighbor.resize(size);
         for (auto* a : {&block.x, &block.y, &block.z, &block.dE_dx, &block.dE_dy, &block.dE_dz}) a->resize(size);
     }
-    for (std::size_t b = 0; b < lanes; ++b) {
-        if (n_species == 1) {
-            std::size_t p = b;
-            if (b < centers.size())
-                for (const Edge *e = scratch.data() + lane_begin[b], *end = scratch.data() + lane_begin[b + 1]; e != end;
-                     ++e, p += lanes) {
-                    block.neighbor[p] = e->neighbor;
-                    block.x[p] = e->x;
-                    block.y[p] = e->y;
-                    block.z[p] = e->z;
-                }
-        } else if (b < centers.size()) {
-            std::vector<int>& next = block.species_begin;  // advanced here, restored below
-            std::size_t filled[128];
-            for (std::size_t s = 0; s < n_species; ++s) filled[s] = static_cast<std::size_t>(next[s]);
-            for (const Edge *e = scratch.data() + lane_begin[b], *end = scratch.data() + lane_begin[b + 1]; e != end;
-                 ++e) {
-                const std::size_t p = filled[static_cast<std::size_t>(e->species)]++ * lanes + b;
-                block.neighbor[p] = e->neighbor;
-                block.x[p] = e->x;
-                block.y[p] = e->y;
-                block.z[p] = e->z;
-            }
+    if (n_species == 1) {
+        kernels.interleave(compact, block.lanes, block.n_steps, pad_distance, block.x.data(), block.y.data(),
+                           block.z.data(), block.neighbor.data());
+        return;
+    }
+    std::fill_n(block.neighbor.begin(), size, -1);
+    std::fill_n(block.x.begin(), size, 0.0);
+    std::fill_n(block.y.begin(), size, 0.0);
+    std::fill_n(block.z.begin(), size, pad_distance);
+    int next[max_species];
+    for (std::size_t b = 0; b < centers.size(); ++b) {
+        std::copy_n(block.species_begin.begin(), n_species, next);
+        for (std::size_t from = b * stride; from < b * stride + static_cast<std::size_t>(counts[b]); ++from) {
+            const std::size_t to = static_cast<std::size_t>(next[block.lane_species[from]]++) * lanes + b;
+            block.neighbor[to] = block.lane_neighbor[from];
+            block.x[to] = block.lane_x[from];
+            block.y[to] = block.lane_y[from];
+            block.z[to] = block.lane_z[from];
         }
-        for (std::size_t s = 0; s < n_species; ++s)
-            for (int k = block.species_begin[s] + block.counts[s * lanes + b]; k < block.species_begin[s + 1]; ++k) {
-                const std::size_t p = static_cast<std::size_t>(k) * lanes + b;
-                block.neighbor[p] = -1;
-                block.x[p] = block.y[p] = 0.0;
-                block.z[p] = pad_distance;
-            }
     }
 }
 

@@ -27,6 +27,11 @@ struct EdgeBlock {
     AlignedVector<double> x, y, z;          ///< [n_steps][lanes] r_j + shift - r_i, angstrom
     AlignedVector<double> dE_dx, dE_dy, dE_dz;  ///< [n_steps][lanes] dE_i/dr_ij, eV/angstrom: the kernel writes them
 
+    /// Work space of gather_edges: the edges lane by lane.
+    AlignedVector<double> lane_x, lane_y, lane_z;
+    AlignedVector<std::int32_t> lane_neighbor, lane_species;
+    std::vector<double> limits;
+
     [[nodiscard]] int count(int species, int lane) const {
         return counts[static_cast<std::size_t>(species) * static_cast<std::size_t>(lanes) +
                       static_cast<std::size_t>(lane)];
@@ -36,10 +41,11 @@ struct EdgeBlock {
 
 /// Fills `block` with the edges of `centers` (all of species `center_species`) that are shorter than
 /// squared_cutoffs[neighbour species] ([n_elements], angstrom^2; 0: no interaction).
+/// isa: a resolved one, see base/cpu.hpp; the result does not depend on it.
 /// Throws Error(not_finite) naming the atom if a distance is NaN and Error(invalid_argument) naming both
 /// atoms if two coincide.
 void gather_edges(const Cluster& cluster, std::span<const std::int32_t> centers, int center_species,
-                  std::span<const double> squared_cutoffs, EdgeBlock& block);
+                  std::span<const double> squared_cutoffs, InstructionSet isa, EdgeBlock& block);
 
 /// The one place where dE_i/dr_ij becomes forces and virials (sign conventions in tektite/potential.hpp). `forces`
 /// etc. are those of `results`, or private buffers of a thread of the same shape.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/cpu.hpp"
 #include "base/thread_pool.hpp"
 
 namespace tektite {
@@ -42,6 +43,7 @@ public:
     }
 
     ThreadPool pool;
+    InstructionSet isa = InstructionSet::baseline;
     std::vector<ThreadState> threads;
     std::vector<std::int32_t> order;        // centres sorted by species
     std::vector<std::int32_t> block_begin;  // blocks in `order`
@@ -85,6 +87,7 @@ void add(std::span<double> sum, const std::vector<double>& part, std::size_t beg
 
 std::unique_ptr<Workspace> LocalPotential::make_workspace(const EvaluationOptions& options) const {
     auto w = std::make_unique<LocalWorkspace>(options.n_threads);
+    w->isa = resolve_instruction_set(options.instruction_set);
     for (ThreadState& t : w->threads) {
         t.kernel = make_kernel(options);
         t.block.lanes = t.kernel->lanes();
@@ -135,7 +138,7 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
             const std::span<const std::int32_t> centers(w->order.data() + begin, end - begin);
             const std::int32_t species = cluster.species[static_cast<std::size_t>(centers[0])];
             gather_edges(cluster, centers, species,
-                         {squared.data() + static_cast<std::size_t>(species) * n_elements, n_elements}, t.block);
+                         {squared.data() + static_cast<std::size_t>(species) * n_elements, n_elements}, w->isa, t.block);
             t.kernel->compute(t.block, t.energies.data(),
                               results.atom_uncertainties.empty() ? nullptr : t.uncertainties.data());
             for (std::size_t c = 0; c < centers.size(); ++c) {

@@ -26,7 +26,7 @@ inline void step_function(double x, double cutoff, double width, double& value, 
 /// Energy of each lane from its densities; overwrites rho by dE/drho and core by dE/dcore; for "zbl" dE_ddistance is the
 /// derivative with respect to the smallest distance.
 template <typename T, int W>
-void embed(const CenterView<T>& center, T* rho, T* core, const double* distance, double* dE_ddistance,
+[[gnu::noinline]] void embed(const CenterView<T>& center, T* rho, T* core, const double* distance, double* dE_ddistance,
            double* energies) {
     for (int b = 0; b < W; ++b) {
         double sum = 0.0;

@@ -10,7 +10,7 @@ namespace {
 
 /// Distances, unit vectors and table positions of the steps [begin, end), all in double: 30 flops an edge.
 template <typename T, int W>
-void locate_edges(const BondView<T>& bond, const BlockView& block, const Scratch<T>& scratch, int begin, int end) {
+[[gnu::noinline]] void locate_edges(const BondView<T>& bond, const BlockView& block, const Scratch<T>& scratch, int begin, int end) {
     constexpr int WD = native_lanes<double> < W ? native_lanes<double> : W;
     using D = Vector<double, WD>;
     using I = Vector<std::int64_t, WD>;

@@ -35,7 +35,7 @@ template <typename T, int W>
 
 /// rho: [n_density][W], added to. ND: number of densities, 0: any.
 template <int ND, typename T, int W>
-void forward_products(const CenterView<T>& center, T* nodes, T* rho_out) {
+[[gnu::noinline]] void forward_products(const CenterView<T>& center, T* nodes, T* rho_out) {
     using V = Vector<T, W>;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : center.n_density;
@@ -86,7 +86,7 @@ void forward_products(const CenterView<T>& center, T* nodes, T* rho_out) {
 
 /// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W].
 template <int ND, typename T, int W>
-void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints, const T* dE_drho) {
+[[gnu::noinline]] void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints, const T* dE_drho) {
     using V = Vector<T, W>;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : center.n_density;
