@@ -208,13 +208,14 @@ std::optional<std::tuple<int, int, double, double>> closer_than_training(
     const std::size_t n_elements = model.potential->info().elements.size();
     const double* r = positions.data();
     const double* shifts = neighbors.shift_vectors().data();
-    const auto first = neighbors.first();
     double worst = 1;
     std::optional<std::tuple<int, int, double, double>> result;
-    for (std::size_t i = 0; i < neighbors.n_atoms(); ++i)
-        for (auto k = static_cast<std::size_t>(first[i]); k < static_cast<std::size_t>(first[i + 1]); ++k) {
-            const auto j = static_cast<std::size_t>(neighbors.neighbors()[k]);
-            const double* shift = shifts + 3 * static_cast<std::size_t>(neighbors.shifts()[k]);
+    for (std::size_t i = 0; i < neighbors.n_atoms(); ++i) {
+        const auto row = neighbors.neighbors(i), shift_row = neighbors.shifts(i);
+        for (std::size_t k = 0; k < row.size(); ++k) {
+            const auto j = static_cast<std::size_t>(row[k]);
+            if (j < i) continue;  // seen from the other end
+            const double* shift = shifts + 3 * static_cast<std::size_t>(shift_row[k]);
             double squared = 0;
             for (std::size_t d = 0; d < 3; ++d) {
                 const double x = r[3 * j + d] + shift[d] - r[3 * i + d];
@@ -229,6 +230,7 @@ std::optional<std::tuple<int, int, double, double>> closer_than_training(
                 result.emplace(static_cast<int>(i), static_cast<int>(j), std::sqrt(squared), limit);
             }
         }
+    }
     return result;
 }
 

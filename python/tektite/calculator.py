@@ -35,8 +35,8 @@ class TektiteCalculator(Calculator):
         Verlet skin of the neighbour list, angstrom. Only the time depends on it.
     instruction_set : str
         "automatic", or one to insist on: "baseline", "avx2", "avx512".
-    **kwargs
-        Passed to `ase.calculators.calculator.Calculator` (``atoms``, ``directory``, ``label``).
+    atoms, directory, label
+        As for `ase.calculators.calculator.Calculator`.
 
     Raises
     ------
@@ -71,7 +71,10 @@ class TektiteCalculator(Calculator):
         threads: int | None = None,
         skin: float = 0.5,
         instruction_set: str = "automatic",
-        **kwargs: Any,
+        *,
+        atoms: Atoms | None = None,
+        directory: str | os.PathLike = ".",
+        label: str | None = None,
     ):
         self.potential = model if isinstance(model, Potential) else load(model)
         if self.potential.has_uncertainty:
@@ -87,7 +90,9 @@ class TektiteCalculator(Calculator):
             threads=default_threads() if threads is None else threads,
             skin=skin,
             instruction_set=instruction_set,
-            **kwargs,
+            atoms=atoms,
+            directory=directory,
+            label=label,
         )
         self._make_evaluator()
 
