@@ -4,8 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <vector>
 
 #include "tektite/potential.hpp"
 
@@ -18,47 +18,61 @@ struct Box {
     std::array<bool, 3> periodic{};
 };
 
-/// All ordered pairs (i, j, S) with 0 < |r_j + S.cell - r_i| < cutoff (i = j only with S != 0), in rows by i.
-/// Memory is kept between builds. Positions need not lie in the box; shifts S refer to the positions
-/// as given, as in ASE.
+/// All ordered pairs (i, j, S) with |r_j - r_i + S.cell| < cutoff, in rows by i, without the pairs of an atom
+/// with itself (i = j and S = 0). Two atoms on the same place are a pair of distance 0; a pair whose
+/// distance, as rounded in double precision, equals the cutoff is none (both as in ASE). With (i, j, S) there
+/// is always (j, i, -S). Positions need not lie in the box; the shifts S refer to the positions as given, as
+/// in ASE, and are zero along free directions. Memory is kept between builds.
 class NeighborList {
 public:
-    /// Builds the list. positions: [n][3] angstrom. n_threads >= 1. Within a row the order is
-    /// deterministic and does not depend on n_threads.
-    /// Throws Error(invalid_argument): cutoff not positive or not finite, periodic direction with a zero
-    /// or linearly dependent vector; Error(not_finite): names the first atom with a non-finite position.
+    NeighborList();
+    ~NeighborList();
+    NeighborList(NeighborList&&) noexcept;
+    NeighborList& operator=(NeighborList&&) noexcept;
+
+    /// Builds the list. positions: [n][3] angstrom. n_threads >= 1. The list and its order do not depend on
+    /// n_threads or on the instruction set (TEKTITE_ISA). After an exception the list is empty. Throws
+    /// Error(invalid_argument): cutoff not positive or not finite, n_threads < 1, size of positions not a
+    /// multiple of 3, periodic direction with a zero or linearly dependent vector, an atom more than 1e15
+    /// angstrom or 1e9 cells away, more than 2e9 atoms and images; Error(not_finite): names the first atom
+    /// with a non-finite position; Error(out_of_memory).
     void build(std::span<const double> positions, const Box& box, double cutoff, int n_threads = 1);
 
-    /// Verlet skin: builds with cutoff + skin and afterwards rebuilds only when an atom may have moved by
-    /// more than skin/2 (changes of the cell are accounted for exactly or force a rebuild), else only
-    /// updates shift_vectors() for the present cell. Returns true if it rebuilt.
+    /// Verlet skin: builds with cutoff + skin (angstrom, skin >= 0) and afterwards rebuilds only when a pair
+    /// that is not listed may have come within the cutoff, else only updates shift_vectors() for the present
+    /// cell. Returns true if it rebuilt.
+    ///
+    /// With F the affine map from the cell of the last build to the present one, sigma its smallest singular
+    /// value and u_i = r_i - r_i(last build).F, no unlisted pair is closer than sigma (cutoff + skin) - |u_i|
+    /// - |u_j|: the list holds as long as the two largest |u| add up to no more than that less the cutoff
+    /// (skin, if the cell is unchanged). Atoms that were wrapped into the cell by the caller in between count
+    /// as moved.
     bool update(std::span<const double> positions, const Box& box, double cutoff, double skin,
                 int n_threads = 1);
 
-    [[nodiscard]] std::size_t n_atoms() const { return first_.empty() ? 0 : first_.size() - 1; }
-    [[nodiscard]] std::size_t n_edges() const { return neighbors_.size(); }
-    [[nodiscard]] std::span<const std::int64_t> first() const { return first_; }  ///< [n+1]
-    [[nodiscard]] std::span<const std::int32_t> neighbors() const { return neighbors_; }  ///< [n_edges] j
-    [[nodiscard]] std::span<const std::int32_t> shifts() const { return shifts_; }  ///< [n_edges] shift index
-    /// [n_shifts][3] integer S of each shift index.
-    [[nodiscard]] std::span<const std::array<std::int32_t, 3>> shift_table() const { return shift_table_; }
+    [[nodiscard]] std::size_t n_atoms() const;
+    [[nodiscard]] std::size_t n_edges() const;
+    /// Neighbours of each atom: [n_atoms].
+    [[nodiscard]] std::span<const std::int32_t> counts() const;
+    /// Neighbours j of atom i. Rows lie in memory in an order of space, not of i; within a row, neighbours
+    /// that are close to each other in space tend to follow each other.
+    [[nodiscard]] std::span<const std::int32_t> neighbors(std::size_t i) const;
+    /// Shift index of each neighbour of atom i: a row of shift_table() and shift_vectors().
+    [[nodiscard]] std::span<const std::int32_t> shifts(std::size_t i) const;
+    /// [n_shifts] integer S of each shift index. May contain shifts that no pair has.
+    [[nodiscard]] std::span<const std::array<std::int32_t, 3>> shift_table() const;
     /// [n_shifts][3] S.cell in angstrom.
-    [[nodiscard]] std::span<const double> shift_vectors() const { return shift_vectors_; }
+    [[nodiscard]] std::span<const double> shift_vectors() const;
+    /// Bytes held now.
+    [[nodiscard]] std::size_t memory() const;
 
     /// Fills the edge part of a Cluster (rows, counts, shifts); the rest is the caller's. The spans point
     /// into this object.
     void attach(Cluster& cluster) const;
 
 private:
-    std::vector<std::int64_t> first_;
-    std::vector<std::int32_t> neighbors_, shifts_;
-    std::vector<std::array<std::int32_t, 3>> shift_table_;
-    std::vector<double> shift_vectors_;
-    std::vector<const std::int32_t*> neighbor_rows_, shift_rows_;
-    std::vector<std::int32_t> counts_;
-    std::vector<double> reference_positions_;
-    Box reference_box_;
-    double reference_cutoff_ = 0, reference_skin_ = 0;
+    struct Implementation;
+    std::unique_ptr<Implementation> implementation_;
 };
 
 }  // namespace tektite
