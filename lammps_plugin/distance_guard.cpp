@@ -26,7 +26,6 @@ void DistanceGuard::reset(int n_species, std::vector<double> minimum) {
     active_ = std::any_of(minimum_.begin(), minimum_.end(), [](double d) { return d > 0.0; });
     reference_.clear();
     allowed_displacement2_ = -1.0;
-    n_scans_ = 0;
 }
 
 bool DistanceGuard::moved(const double* x, int n_atoms) const {
@@ -46,7 +45,6 @@ ClosePair DistanceGuard::check(const double* x, const int* species, int n_atoms,
                                bool rebuilt) {
     ClosePair worst;
     if (!active_ || (!rebuilt && !moved(x, n_atoms))) return worst;
-    ++n_scans_;
 
     const auto n = static_cast<std::size_t>(n_species_);
     std::vector<double> smallest2(n * n, infinity);

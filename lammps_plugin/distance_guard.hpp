@@ -2,7 +2,6 @@
 // Notices when two atoms are closer than the training data of the model ever had them.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 namespace tektite_lammps {
@@ -38,8 +37,8 @@ public:
     ClosePair check(const double* x, const int* species, int n_atoms, const Neighbors& neighbors,
                     bool rebuilt);
 
-    /// How often all pairs have been looked at.
-    [[nodiscard]] std::int64_t n_scans() const { return n_scans_; }
+    /// Whether any minimum is known.
+    [[nodiscard]] bool active() const { return active_; }
     [[nodiscard]] double memory() const {
         return static_cast<double>(reference_.capacity() * sizeof(double));
     }
@@ -52,7 +51,6 @@ private:
     std::vector<double> minimum_;
     std::vector<double> reference_;     // positions at the last look
     double allowed_displacement2_ = 0;  // negative: look again at once
-    std::int64_t n_scans_ = 0;
 };
 
 /// The closest pair of the list, whatever the species; for messages.

@@ -55,6 +55,15 @@ PairMLIP::PairMLIP(LAMMPS* instance) : Pair(instance) {
     centroidstressflag = CENTROID_AVAIL;
     // With newton off, LAMMPS does not bring what ghosts received home; we do, nine numbers an atom at most.
     comm_reverse_off = 9;
+
+    // "real" is converted by the factor that all LAMMPS styles use, so that energies and LAMMPS's kT agree.
+    if (std::strcmp(update->unit_style, "metal") == 0)
+        energy_unit_ = 1.0;
+    else if (std::strcmp(update->unit_style, "real") == 0)
+        energy_unit_ = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
+    else
+        error->all(FLERR, text("Pair style mlip works with units metal or real, not with units ",
+                               update->unit_style));
 }
 
 PairMLIP::~PairMLIP() {
@@ -65,14 +74,6 @@ PairMLIP::~PairMLIP() {
 }
 
 void PairMLIP::init_style() {
-    // "real" is converted by the factor that all LAMMPS styles use, so that energies and LAMMPS's kT agree.
-    if (std::strcmp(update->unit_style, "metal") == 0)
-        energy_unit_ = 1.0;
-    else if (std::strcmp(update->unit_style, "real") == 0)
-        energy_unit_ = utils::get_conversion_factor(utils::ENERGY, utils::METAL2REAL);
-    else
-        error->all(FLERR, text("Pair style mlip works with units metal or real, not with units ",
-                               update->unit_style));
     neighbor->add_request(this, NeighConst::REQ_FULL);
 }
 
@@ -86,6 +87,7 @@ double PairMLIP::init_one(int i, int j) {
 
 void PairMLIP::setup() {
     n_close_steps_ = 0;
+    warned_ = false;
     closest_ = ClosePair();
     closest_text_.clear();
 }
@@ -98,7 +100,7 @@ void PairMLIP::compute(int eflag, int vflag) {
     n_computed_ = n_all;
     update_species(n_all);
     update_center_sets();
-    warn_if_close();
+    watch_distances();
 
     const bool newton = force->newton_pair != 0;
     Targets targets;
@@ -218,7 +220,7 @@ void PairMLIP::evaluate(const CenterSet& set, const Targets& targets) {
             for (int c = 0; c < 9; ++c)
                 targets.centroid[9 * i + static_cast<std::size_t>(c)] +=
                     factor * results.atom_virials[9 * i + static_cast<std::size_t>(centroid_order[c])];
-    if (!std::isfinite(energy)) stop("the energy is not finite");
+    if (!std::isfinite(energy)) stop(text("the energy", describe_not_finite(cluster), " is not finite"));
     if (targets.energy) eng_vdwl += factor * energy;
     if (targets.virial) {
         virial[0] += factor * w[0];
@@ -228,6 +230,18 @@ void PairMLIP::evaluate(const CenterSet& set, const Targets& targets) {
         virial[4] += factor * 0.5 * (w[2] + w[6]);
         virial[5] += factor * 0.5 * (w[5] + w[7]);
     }
+}
+
+/// " of atom 17 (Si)", for the message when a sum of energies is not finite.
+std::string PairMLIP::describe_not_finite(const tektite_cluster& cluster) {
+    std::vector<double> energies(static_cast<std::size_t>(cluster.n_atoms), 0.0);
+    tektite_results results{};
+    results.atom_energies = energies.data();
+    if (tektite_evaluate(evaluator_.get(), &cluster, &results) != 0) return "";
+    for (std::int64_t c = 0; c < cluster.n_centers; ++c)
+        if (!std::isfinite(energies[static_cast<std::size_t>(cluster.centers[c])]))
+            return text(" of atom ", describe(cluster.centers[c]));
+    return "";
 }
 
 Neighbors PairMLIP::neighbors() const {
@@ -243,7 +257,7 @@ const double* PairMLIP::positions() const {
 void PairMLIP::reverse(double* data, int width, bool clear_ghosts) {
     reverse_data_ = data;
     reverse_width_ = width;
-    comm->reverse_comm(this);
+    comm->reverse_comm(this, width);
     reverse_data_ = nullptr;
     if (clear_ghosts && data != nullptr)
         std::fill_n(data + static_cast<std::ptrdiff_t>(width) * atom->nlocal,
@@ -318,44 +332,55 @@ std::string PairMLIP::describe(int i) const {
 }
 
 std::string PairMLIP::describe(const ClosePair& pair) const {
-    return text("atoms ", describe(pair.first), " and ", describe(pair.second), " are ", pair.distance,
-                " angstrom apart");
+    return text("atoms ", describe(pair.first), " and ", describe(pair.second), " are ",
+                std::round(pair.distance * 1e4) * 1e-4, " angstrom apart");
 }
 
-void PairMLIP::warn_if_close() {
-    const int n_all = atom->nlocal + atom->nghost;
+/// Each rank keeps the worst pair it has seen in this run. The first warning comes at the step itself on one
+/// rank; on several, at the next step at which all of them have a new neighbour list anyway.
+void PairMLIP::watch_distances() {
+    if (!guard_.active()) return;
     // Under rRESPA the list may have been rebuilt at a step at which this style was not called.
     const bool rebuilt = neighbor->ago == 0 || neighbor->ncalls != n_list_builds_;
     n_list_builds_ = neighbor->ncalls;
+    const int n_all = atom->nlocal + atom->nghost;
     const ClosePair pair = guard_.check(positions(), species_.data(), n_all, neighbors(), rebuilt);
-    if (pair.first < 0) return;
-    ++n_close_steps_;
-    const std::string what =
-        text(describe(pair), " at step ", update->ntimestep,
-             "; the training data of the model have no such pair below ", pair.minimum, " angstrom");
-    if (n_close_steps_ == 1)
-        error->warning(FLERR, text("Pair style mlip: ", what, ": the model extrapolates (said once a run)"));
-    if (closest_.first < 0 || pair.distance / pair.minimum < closest_.distance / closest_.minimum) {
-        closest_ = pair;
-        closest_text_ = what;
+    if (pair.first >= 0) {
+        ++n_close_steps_;
+        if (closest_.first < 0 || pair.distance / pair.minimum < closest_.distance / closest_.minimum) {
+            closest_ = pair;
+            closest_text_ = text(describe(pair), " at step ", update->ntimestep,
+                                 ", but the closest such pair in the training data is ", pair.minimum);
+        }
     }
+    if (warned_ || (comm->nprocs == 1 ? closest_.first < 0 : neighbor->ago != 0)) return;
+    const std::string worst = worst_of_all_ranks();
+    if (worst.empty()) return;
+    warned_ = true;
+    if (comm->me == 0)
+        error->warning(FLERR, text("Pair style mlip: ", worst, ": the model extrapolates (said once a run)"));
+}
+
+/// Called by all ranks. Empty if no atoms were too close in this run.
+std::string PairMLIP::worst_of_all_ranks() const {
+    struct {
+        double ratio;
+        int rank;
+    } mine = {closest_.first < 0 ? DBL_MAX : closest_.distance / closest_.minimum, comm->me}, worst = mine;
+    MPI_Allreduce(&mine, &worst, 1, MPI_DOUBLE_INT, MPI_MINLOC, world);
+    return worst.ratio == DBL_MAX ? "" : share_from_rank(closest_text_, worst.rank);
 }
 
 /// One line at the end of a run in which atoms were too close.
 void PairMLIP::finish() {
-    struct {
-        double ratio;
-        int rank;
-    } mine = {closest_.first < 0 ? DBL_MAX : closest_.distance / closest_.minimum, comm->me}, all = mine;
-    MPI_Allreduce(&mine, &all, 1, MPI_DOUBLE_INT, MPI_MINLOC, world);
-    if (all.ratio == DBL_MAX) return;
-    std::int64_t n_steps = n_close_steps_, most = n_steps;
-    MPI_Allreduce(&n_steps, &most, 1, MPI_INT64_T, MPI_MAX, world);
-    const std::string what = share_from_rank(closest_text_, all.rank);
+    const std::string worst = worst_of_all_ranks();
+    if (worst.empty()) return;
+    std::int64_t most = 0;
+    MPI_Allreduce(&n_close_steps_, &most, 1, MPI_INT64_T, MPI_MAX, world);
     if (comm->me == 0)
         error->warning(FLERR, text("Pair style mlip: atoms were closer than in the training data in ", most,
-                                   " force evaluations", comm->nprocs > 1 ? " (of the rank with most)" : "",
-                                   ". The worst: ", what));
+                                   " force evaluations", comm->nprocs > 1 ? " (on the rank with most)" : "",
+                                   "; the worst: ", worst));
 }
 
 void PairMLIP::stop_if_not_finite(const double* forces) {

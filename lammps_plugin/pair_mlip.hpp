@@ -92,8 +92,10 @@ private:
     void reverse(double* data, int width, bool clear_ghosts);
     [[nodiscard]] Neighbors neighbors() const;
     [[nodiscard]] const double* positions() const;
-    void warn_if_close();
+    void watch_distances();
+    [[nodiscard]] std::string worst_of_all_ranks() const;
     void stop_if_not_finite(const double* forces);
+    [[nodiscard]] std::string describe_not_finite(const tektite_cluster& cluster);
     [[nodiscard]] std::string describe(int atom_index) const;
     [[nodiscard]] std::string describe(const ClosePair& pair) const;
     [[noreturn]] void stop(const std::string& reason);
@@ -131,6 +133,7 @@ private:
     ClosePair closest_;  // closest below the minimum in this run, as it was then
     std::string closest_text_;
     std::int64_t n_close_steps_ = 0;
+    bool warned_ = false;
 };
 
 }  // namespace tektite_lammps

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import ase.build
+import numpy as np
+import pytest
+from ase import Atoms
+
+sys.path.append(str(Path(__file__).parents[1] / "python"))
+
+from random_models import MODELS
+
+from tektite import modelfile
+from tektite.references import default_references
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file for each of the small models of tests/python/random_models.py."""
+    folder = tmp_path_factory.mktemp("lammps-models")
+    paths = {}
+    for name, make in MODELS.items():
+        metadata, arrays = make()
+        paths[name] = folder / f"{name}.mlip"
+        modelfile.write(paths[name], metadata, arrays, default_references(metadata["elements"]))
+    return paths
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """Folder of published ACE potentials, which are not part of the project."""
+    default = Path(__file__).parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("TEKTITE_SHARED_DATA", default)) / "ace"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there (TEKTITE_SHARED_DATA names another place)")
+    return folder
+
+
+@pytest.fixture
+def crystal() -> Atoms:
+    """64 atoms of Si and O, rattled, in a triclinic cell that LAMMPS accepts."""
+    atoms = ase.build.bulk("Si", "diamond", a=5.6, cubic=True) * (2, 2, 2)
+    atoms.set_cell([[11.2, 0, 0], [0.7, 11.5, 0], [-0.4, 0.9, 10.9]], scale_atoms=True)
+    atoms.rattle(0.12, seed=5)
+    symbols = np.array(["Si"] * 64, dtype=object)
+    symbols[np.random.default_rng(3).permutation(64)[:24]] = "O"
+    atoms.symbols = list(symbols)
+    return atoms
