@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <exception>
+#include <string>
 
 #include "bindings/python_potential.hpp"
 #include "tektite/error.hpp"
@@ -45,7 +46,11 @@ void bind_errors(py::module_&) {
         try {
             if (pointer) std::rethrow_exception(pointer);
         } catch (const Error& error) {
-            py::set_error(exception_class(error.code()), error.what());
+            // A message may quote a damaged file, so it need not be UTF-8.
+            const std::string message = error.what();
+            const auto text = py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(
+                message.data(), static_cast<py::ssize_t>(message.size()), "backslashreplace"));
+            PyErr_SetObject(exception_class(error.code()).ptr(), text.ptr());
         }
     });
 }

@@ -119,15 +119,15 @@ def write(
     }
     described = complete_metadata(metadata)
     described.pop("reference_names", None)
+    try:
+        json.dumps(described, allow_nan=False)
+    except ValueError as error:
+        raise ValueError(f"{path}: the metadata hold a value that is not finite") from error
     potential = Potential.from_arrays(described, plain, str(path))
     if references:
         described["reference_names"] = [name for name, _ in references]
         plain |= _reference_arrays(potential, [atoms for _, atoms in references])
-    try:
-        text = json.dumps(described, allow_nan=False)
-    except ValueError as error:
-        raise ValueError(f"{path}: the metadata hold a value that is not finite") from error
-    content = safetensors.numpy.save(plain, metadata={"tektite": text})
+    content = safetensors.numpy.save(plain, metadata={"tektite": json.dumps(described)})
     write_atomically(path, content)
     return load(path)
 

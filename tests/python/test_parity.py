@@ -13,7 +13,7 @@ import pytest
 import tektite
 from tektite.convert import convert
 
-# The reference stresses were LAMMPS pressures: eV/Å^3 times its nktv2p = 1.6021765e6 bar, divided by
+# The reference stresses were LAMMPS pressures: eV/Å^3 times its nktv2p = 1.6021765e6 bar, over
 # ASE's value of the same unit.
 LAMMPS_BAR = 1.0 / (1.6021765e6 * ase.units.bar)
 

@@ -29,7 +29,7 @@ def evaluate(
     forces_key: Annotated[str, typer.Option(help="Name of the forces, or none.")] = "forces",
     stress_key: Annotated[str, typer.Option(help="Name of the stresses, or none.")] = "stress",
     stress_convention: Annotated[
-        str, typer.Option(help="ase, gpa, virial (QUIP's, eV) or vasp-kbar.")
+        str, typer.Option(help="ase, gpa, virial (QUIP's, eV), vasp-kbar or kbar-xz-yz.")
     ] = "ase",
     group_key: Annotated[str, typer.Option(help="Name of the kind of frame.")] = "group",
     precision: PrecisionOption = "double",

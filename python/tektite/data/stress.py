@@ -11,10 +11,11 @@ STRESS_CONVENTIONS = {
     "ase": "eV/Å^3, positive in tension; 6 values xx yy zz yz xz xy, or 9",
     "virial": "eV, -V times ASE's stress (QUIP's 'virial'); 6 values xx yy zz yz xz xy, or 9",
     "vasp-kbar": "kbar as VASP prints it, positive in compression; 6 values xx yy zz xy yz zx",
+    "kbar-xz-yz": "as vasp-kbar, but in the order xx yy zz xy xz yz",
     "gpa": "GPa, positive in tension; 6 values xx yy zz yz xz xy, or 9",
 }
 
-_VOIGT_FROM_VASP = [0, 1, 2, 4, 5, 3]
+_VOIGT_FROM_KBAR = {"vasp-kbar": [0, 1, 2, 4, 5, 3], "kbar-xz-yz": [0, 1, 2, 5, 4, 3]}
 
 
 def convert_stress(values: ArrayLike, convention: str, volume: float) -> NDArray[np.float64]:
@@ -43,12 +44,10 @@ def convert_stress(values: ArrayLike, convention: str, volume: float) -> NDArray
             f"unknown stress convention '{convention}'; known: {', '.join(STRESS_CONVENTIONS)}"
         )
     stress = np.asarray(values, dtype=np.float64).ravel()
-    if convention == "vasp-kbar":
+    if convention in _VOIGT_FROM_KBAR:
         if stress.size != 6:
-            raise ValueError(
-                f"convention 'vasp-kbar' needs 6 values (xx yy zz xy yz zx), got {stress.size}"
-            )
-        return -0.1 * GPa * stress[_VOIGT_FROM_VASP]
+            raise ValueError(f"convention '{convention}' needs 6 values, got {stress.size}")
+        return -0.1 * GPa * stress[_VOIGT_FROM_KBAR[convention]]
     if stress.size == 9:
         full = stress.reshape(3, 3)
         full = 0.5 * (full + full.T)
