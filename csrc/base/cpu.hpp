@@ -8,9 +8,9 @@
 
 namespace tektite {
 
-/// Resolves `automatic` to what TEKTITE_ISA names, or else to the best that both this build and this processor
-/// have. Throws Error(unsupported) if what was asked for is missing here, Error(invalid_argument) if TEKTITE_ISA is
-/// not one of baseline, avx2, avx512.
+/// Resolves `automatic` to what TEKTITE_ISA names, or else to the best that both this build and this
+/// processor have. Throws Error(unsupported) if what was asked for is missing here, Error(invalid_argument)
+/// if TEKTITE_ISA is not one of baseline, avx2, avx512.
 InstructionSet resolve_instruction_set(InstructionSet wanted);
 
 /// "baseline", "AVX2" or "AVX-512".

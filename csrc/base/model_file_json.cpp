@@ -132,6 +132,14 @@ json parse_json(const std::string& text, const std::string& path, const std::str
     }
 }
 
+void check_cutoff(const MetadataReader& reader) {
+    const double cutoff = reader.number("cutoff");
+    if (cutoff <= 0 || cutoff > largest_cutoff) {
+        reader.fail("cutoff", "must be positive and at most " +
+                                  std::to_string(static_cast<int>(largest_cutoff)) + " angstrom");
+    }
+}
+
 void check_metadata(const json& metadata, const std::string& path) {
     const MetadataReader reader(metadata, path);
     const int version = reader.integer("format_version", 1, std::numeric_limits<int>::max());
@@ -143,7 +151,7 @@ void check_metadata(const json& metadata, const std::string& path) {
     }
     if (reader.text("family").empty()) reader.fail("family", "is empty");
     check_elements(reader.texts("elements"), path);
-    if (reader.number("cutoff") <= 0) reader.fail("cutoff", "must be positive");
+    check_cutoff(reader);
     if (!reader.has("units")) reader.fail("units", "is missing");
     const MetadataReader units(metadata["units"], path, "units.");
     units.only({"energy", "length"});

@@ -41,9 +41,15 @@ private:
     std::string path_, where_;
 };
 
+/// No model reaches farther than this (angstrom); what does is a damaged number.
+inline constexpr double largest_cutoff = 100;
+
 /// Parses a JSON text in which no key may occur twice in an object. `what` ("header", "metadata") is for
 /// messages. Throws Error(file_damaged).
 nlohmann::json parse_json(const std::string& text, const std::string& path, const std::string& what);
+
+/// Checks the key "cutoff" of a (sub)model: positive, at most `largest_cutoff`.
+void check_cutoff(const MetadataReader& reader);
 
 /// Checks what every metadata object of a file must have: format_version, family, elements, cutoff, units.
 /// Throws Error(file_damaged), Error(version_too_new) before anything else if the file is newer than this

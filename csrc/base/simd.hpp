@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Fixed-width SIMD values through the vector extensions of GCC and Clang. Only for files under kernels/, which are
-// compiled once per instruction set.
+// Fixed-width SIMD values through the vector extensions of GCC and Clang. Only for files under kernels/,
+// which are compiled once per instruction set.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,8 @@ template <typename T, int W>
 struct VectorOf {
     typedef T type __attribute__((vector_size(W * sizeof(T)), may_alias));
 };
-/// W values of type T in one (or several) registers; arithmetic, comparison and `mask ? a : b` work elementwise.
+/// W values of type T in one (or several) registers; arithmetic, comparison and `mask ? a : b` work
+/// elementwise.
 template <typename T, int W>
 using Vector = typename VectorOf<T, W>::type;
 

@@ -40,7 +40,8 @@ struct ThreadPool::Shared {
         Worker& worker = workers[static_cast<std::size_t>(index)];
         unsigned seen = 0;
         while (true) {
-            for (int spin = 0; spin < spin_limit && worker.generation.load(std::memory_order_acquire) == seen; ++spin)
+            for (int spin = 0; spin < spin_limit && worker.generation.load(std::memory_order_acquire) == seen;
+                 ++spin)
                 pause();
             worker.generation.wait(seen, std::memory_order_acquire);
             seen = worker.generation.load(std::memory_order_acquire);
@@ -69,7 +70,9 @@ ThreadPool::~ThreadPool() {
     }
 }
 
-int ThreadPool::size() const { return static_cast<int>(shared_->workers.size()); }
+int ThreadPool::size() const {
+    return static_cast<int>(shared_->workers.size());
+}
 
 void ThreadPool::run(int n, const std::function<void(int)>& job) {
     Shared& s = *shared_;

@@ -18,8 +18,8 @@ public:
     ThreadPool& operator=(const ThreadPool&) = delete;
 
     [[nodiscard]] int size() const;
-    /// Calls job(thread) for thread = 0 .. n - 1 at once (n <= size(); 0 in the caller) and returns when all are done.
-    /// The first exception (of the lowest thread) is thrown again here.
+    /// Calls job(thread) for thread = 0 .. n - 1 at once (n <= size(); 0 in the caller) and returns when all
+    /// are done. The first exception (of the lowest thread) is thrown again here.
     void run(int n, const std::function<void(int)>& job);
 
 private:

@@ -5,8 +5,8 @@
 // in R. Drautz, Phys. Rev. B 99, 014104 (2019). Negative m: Y_l,-m = (-1)^m conj(Y_lm).
 //
 // Y_lm(x, y, z) = Q_lm(z) (x + i y)^m with Q_lm = (-1)^m sqrt((2l+1) (l-m)!/(l+m)!) d^m P_l(z)/dz^m,
-// so that dQ_lm/dz = -sqrt((l-m)(l+m+1)) Q_l,m+1: the gradient needs no more functions than the value, and neither
-// trigonometry nor square roots.
+// so that dQ_lm/dz = -sqrt((l-m)(l+m+1)) Q_l,m+1: the gradient needs no more functions than the value, and
+// neither trigonometry nor square roots.
 #pragma once
 
 #include <cmath>
@@ -15,8 +15,12 @@
 namespace tektite {
 
 /// Position of (l, m), 0 <= m <= l, in arrays over all of them.
-constexpr int lm_index(int l, int m) { return l * (l + 1) / 2 + m; }
-constexpr int lm_count(int l_max) { return (l_max + 1) * (l_max + 2) / 2; }
+constexpr int lm_index(int l, int m) {
+    return l * (l + 1) / 2 + m;
+}
+constexpr int lm_count(int l_max) {
+    return (l_max + 1) * (l_max + 2) / 2;
+}
 
 /// Coefficients of the recursions: arrays over lm_index.
 ///   Q_mm = diagonal[m];  Q_lm = a (z Q_l-1,m + b Q_l-2,m);  dQ_lm/dz = slope Q_l,m+1.
@@ -51,9 +55,11 @@ struct LegendreCoefficients {
 /// 2 multiply-adds a function.
 template <typename T, typename S>
 [[gnu::always_inline]] inline void legendre(int l_max, const S* a, const S* b, const S* diagonal, T z, T* q) {
+#pragma GCC unroll 16
     for (int m = 0; m <= l_max; ++m) {
         q[lm_index(m, m)] = T{} + diagonal[m];
         if (m < l_max) q[lm_index(m + 1, m)] = (a[lm_index(m + 1, m)] * diagonal[m]) * z;
+#pragma GCC unroll 16
         for (int l = m + 2; l <= l_max; ++l) {
             const int i = lm_index(l, m);
             q[i] = a[i] * (z * q[lm_index(l - 1, m)] + b[i] * q[lm_index(l - 2, m)]);
@@ -66,17 +72,18 @@ template <typename T>
 [[gnu::always_inline]] inline void azimuthal_powers(int m_max, T x, T y, T* re, T* im) {
     re[0] = T{} + 1;
     im[0] = T{};
+#pragma GCC unroll 16
     for (int m = 1; m <= m_max; ++m) {
         re[m] = re[m - 1] * x - im[m - 1] * y;
         im[m] = re[m - 1] * y + im[m - 1] * x;
     }
 }
 
-/// Values and gradients for one vector (x, y, z) of length r (angstrom): a plain reference form for descriptors and
-/// tests. re, im: [lm_count]; gradient_re, gradient_im: [lm_count][3], derivatives with respect to the vector
-/// (1/angstrom); the gradient arrays may be null.
-inline void spherical_harmonics(const LegendreCoefficients& c, double x, double y, double z, double* re, double* im,
-                                double* gradient_re, double* gradient_im) {
+/// Values and gradients for one vector (x, y, z) of length r (angstrom): a plain reference form for
+/// descriptors and tests. re, im: [lm_count]; gradient_re, gradient_im: [lm_count][3], derivatives with
+/// respect to the vector (1/angstrom); the gradient arrays may be null.
+inline void spherical_harmonics(const LegendreCoefficients& c, double x, double y, double z, double* re,
+                                double* im, double* gradient_re, double* gradient_im) {
     const double r = std::sqrt(x * x + y * y + z * z);
     const double u[3] = {x / r, y / r, z / r};
     std::vector<double> q(static_cast<std::size_t>(lm_count(c.l_max)));

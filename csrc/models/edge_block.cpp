@@ -39,12 +39,14 @@ const edges::KernelTable& kernel_table(InstructionSet isa) {
             for (std::size_t d = 0; d < 3; ++d) {
                 double delta = position(j, d) - position(i, d);
                 if (!cluster.shift_rows.empty())
-                    delta += cluster.shift_vectors[3 * static_cast<std::size_t>(cluster.shift_rows[i][k]) + d];
+                    delta +=
+                        cluster.shift_vectors[3 * static_cast<std::size_t>(cluster.shift_rows[i][k]) + d];
                 r2 += delta * delta;
             }
             if (r2 == 0.0)
-                throw Error(ErrorCode::invalid_argument, "atoms " + std::to_string(i) + " and " + std::to_string(j) +
-                                                             " are at the same place: move or delete one of them");
+                throw Error(ErrorCode::invalid_argument,
+                            "atoms " + std::to_string(i) + " and " + std::to_string(j) +
+                                " are at the same place: move or delete one of them");
             for (const std::size_t atom : {i, j})
                 for (std::size_t d = 0; d < 3; ++d)
                     if (!std::isfinite(position(atom, d)))
@@ -78,7 +80,8 @@ void gather_edges(const Cluster& cluster, std::span<const std::int32_t> centers,
 
     std::size_t longest = 0;
     for (const std::int32_t i : centers)
-        longest = std::max(longest, static_cast<std::size_t>(cluster.neighbor_counts[static_cast<std::size_t>(i)]));
+        longest =
+            std::max(longest, static_cast<std::size_t>(cluster.neighbor_counts[static_cast<std::size_t>(i)]));
     const std::size_t stride = (longest + 31) / 16 * 16;
     if (block.lane_x.size() < stride * lanes) {
         for (auto* a : {&block.lane_x, &block.lane_y, &block.lane_z}) a->resize(stride * lanes);
@@ -113,13 +116,15 @@ void gather_edges(const Cluster& cluster, std::span<const std::int32_t> centers,
                 ++block.counts[static_cast<std::size_t>(block.lane_species[p]) * lanes + b];
     for (std::size_t s = 0; s < n_species; ++s)
         block.species_begin[s + 1] =
-            block.species_begin[s] + *std::max_element(block.counts.begin() + static_cast<std::ptrdiff_t>(s * lanes),
-                                                       block.counts.begin() + static_cast<std::ptrdiff_t>((s + 1) * lanes));
+            block.species_begin[s] +
+            *std::max_element(block.counts.begin() + static_cast<std::ptrdiff_t>(s * lanes),
+                              block.counts.begin() + static_cast<std::ptrdiff_t>((s + 1) * lanes));
     block.n_steps = block.species_begin[n_species];
     const std::size_t size = static_cast<std::size_t>(block.n_steps) * lanes;
     if (block.neighbor.size() < size) {
         block.neighbor.resize(size);
-        for (auto* a : {&block.x, &block.y, &block.z, &block.dE_dx, &block.dE_dy, &block.dE_dz}) a->resize(size);
+        for (auto* a : {&block.x, &block.y, &block.z, &block.dE_dx, &block.dE_dy, &block.dE_dz})
+            a->resize(size);
     }
     if (n_species == 1) {
         kernels.interleave(compact, block.lanes, block.n_steps, pad_distance, block.x.data(), block.y.data(),
@@ -170,12 +175,14 @@ void scatter_edges(const EdgeBlock& block, const Results& results) {
                 }
                 if (results.virial == nullptr && atom_virials == nullptr && halved == nullptr) continue;
                 const double x = block.x[p], y = block.y[p], z = block.z[p];
-                const double w[9] = {-x * gx, -x * gy, -x * gz, -y * gx, -y * gy, -y * gz, -z * gx, -z * gy, -z * gz};
+                const double w[9] = {-x * gx, -x * gy, -x * gz, -y * gx, -y * gy,
+                                     -y * gz, -z * gx, -z * gy, -z * gz};
                 for (std::size_t c = 0; c < 9; ++c) virial[c] += w[c];
                 if (atom_virials != nullptr)
                     for (std::size_t c = 0; c < 9; ++c) atom_virials[9 * j + c] += w[c];
                 if (halved != nullptr) {
-                    const double v[6] = {w[0], w[4], w[8], 0.5 * (w[1] + w[3]), 0.5 * (w[2] + w[6]), 0.5 * (w[5] + w[7])};
+                    const double v[6] = {
+                        w[0], w[4], w[8], 0.5 * (w[1] + w[3]), 0.5 * (w[2] + w[6]), 0.5 * (w[5] + w[7])};
                     for (std::size_t c = 0; c < 6; ++c) {
                         halved[6 * i + c] += 0.5 * v[c];
                         halved[6 * j + c] += 0.5 * v[c];

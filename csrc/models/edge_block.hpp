@@ -11,21 +11,22 @@
 
 namespace tektite {
 
-/// Edges of up to `lanes` centres of one species. Edge arrays are [n_steps][lanes]: step k holds the k-th edge of
-/// each lane. Edges are ordered by the neighbour's species; all edges of species s lie in the steps
-/// [species_begin[s], species_begin[s + 1]), and lane b fills the first count(s, b) of them. The rest is padding:
-/// neighbor = -1, r = (0, 0, pad_distance) beyond every cutoff; its gradient is ignored.
+/// Edges of up to `lanes` centres of one species. Edge arrays are [n_steps][lanes]: step k holds the k-th
+/// edge of each lane. Edges are ordered by the neighbour's species; all edges of species s lie in the steps
+/// [species_begin[s], species_begin[s + 1]), and lane b fills the first count(s, b) of them. The rest is
+/// padding: neighbor = -1, r = (0, 0, pad_distance) beyond every cutoff; its gradient is ignored.
 struct EdgeBlock {
     int lanes = 1;
-    int n_centers = 0;                      ///< lanes in use; the rest has no edges
+    int n_centers = 0;  ///< lanes in use; the rest has no edges
     int center_species = 0;
     std::span<const std::int32_t> centers;  ///< [n_centers] atom indices
     int n_steps = 0;
-    std::vector<int> species_begin;         ///< [n_elements + 1]
-    std::vector<int> counts;                ///< [n_elements][lanes]
-    AlignedVector<std::int32_t> neighbor;   ///< [n_steps][lanes] atom index, -1: padding
-    AlignedVector<double> x, y, z;          ///< [n_steps][lanes] r_j + shift - r_i, angstrom
-    AlignedVector<double> dE_dx, dE_dy, dE_dz;  ///< [n_steps][lanes] dE_i/dr_ij, eV/angstrom: the kernel writes them
+    std::vector<int> species_begin;        ///< [n_elements + 1]
+    std::vector<int> counts;               ///< [n_elements][lanes]
+    AlignedVector<std::int32_t> neighbor;  ///< [n_steps][lanes] atom index, -1: padding
+    AlignedVector<double> x, y, z;         ///< [n_steps][lanes] r_j + shift - r_i, angstrom
+    AlignedVector<double> dE_dx, dE_dy,
+        dE_dz;  ///< [n_steps][lanes] dE_i/dr_ij, eV/angstrom: the kernel writes them
 
     /// Work space of gather_edges: the edges lane by lane.
     AlignedVector<double> lane_x, lane_y, lane_z;
@@ -47,8 +48,8 @@ struct EdgeBlock {
 void gather_edges(const Cluster& cluster, std::span<const std::int32_t> centers, int center_species,
                   std::span<const double> squared_cutoffs, InstructionSet isa, EdgeBlock& block);
 
-/// The one place where dE_i/dr_ij becomes forces and virials (sign conventions in tektite/potential.hpp). `forces`
-/// etc. are those of `results`, or private buffers of a thread of the same shape.
+/// The one place where dE_i/dr_ij becomes forces and virials (sign conventions in tektite/potential.hpp).
+/// `forces` etc. are those of `results`, or private buffers of a thread of the same shape.
 void scatter_edges(const EdgeBlock& block, const Results& results);
 
 }  // namespace tektite

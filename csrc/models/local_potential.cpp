@@ -16,7 +16,8 @@ struct ThreadState {
     std::unique_ptr<BlockKernel> kernel;
     EdgeBlock block;
     std::vector<double> energies, uncertainties;
-    std::vector<double> forces, atom_virials, atom_virials_halved;  // private sums of threads other than the first
+    std::vector<double> forces, atom_virials,
+        atom_virials_halved;  // private sums of threads other than the first
     double energy = 0;
     double virial[9] = {};
 
@@ -34,7 +35,8 @@ public:
 
     [[nodiscard]] std::string description() const override {
         const int n = pool.size();
-        return threads[0].kernel->description() + ", " + std::to_string(n) + (n == 1 ? " thread" : " threads");
+        return threads[0].kernel->description() + ", " + std::to_string(n) +
+               (n == 1 ? " thread" : " threads");
     }
     [[nodiscard]] std::size_t memory() const override {
         std::size_t bytes = (order.capacity() + block_begin.capacity()) * sizeof(std::int32_t);
@@ -97,7 +99,8 @@ std::unique_ptr<Workspace> LocalPotential::make_workspace(const EvaluationOption
     return w;
 }
 
-void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Workspace& workspace, Exchange*) const {
+void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Workspace& workspace,
+                              Exchange*) const {
     auto* w = dynamic_cast<LocalWorkspace*>(&workspace);
     if (w == nullptr) throw Error(ErrorCode::invalid_argument, "the workspace was made by another model");
     const int n_species = static_cast<int>(info().elements.size());
@@ -119,7 +122,8 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
         Results mine = results;
         mine.virial = results.virial != nullptr ? t.virial : nullptr;
         if (thread > 0) {
-            const auto own = [n_atoms](std::span<double>& target, std::vector<double>& buffer, std::size_t width) {
+            const auto own = [n_atoms](std::span<double>& target, std::vector<double>& buffer,
+                                       std::size_t width) {
                 if (target.empty()) return;
                 prepare(buffer, n_atoms * width);
                 target = {buffer.data(), n_atoms * width};
@@ -128,8 +132,8 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
             own(mine.atom_virials, t.atom_virials, 9);
             own(mine.atom_virials_halved, t.atom_virials_halved, 6);
         }
-        const bool gradients = !results.forces.empty() || results.virial != nullptr || !results.atom_virials.empty() ||
-                               !results.atom_virials_halved.empty();
+        const bool gradients = !results.forces.empty() || results.virial != nullptr ||
+                               !results.atom_virials.empty() || !results.atom_virials_halved.empty();
         const int first = static_cast<int>(static_cast<std::int64_t>(n_blocks) * thread / n_threads);
         const int last = static_cast<int>(static_cast<std::int64_t>(n_blocks) * (thread + 1) / n_threads);
         for (int b = first; b < last; ++b) {
@@ -138,7 +142,8 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
             const std::span<const std::int32_t> centers(w->order.data() + begin, end - begin);
             const std::int32_t species = cluster.species[static_cast<std::size_t>(centers[0])];
             gather_edges(cluster, centers, species,
-                         {squared.data() + static_cast<std::size_t>(species) * n_elements, n_elements}, w->isa, t.block);
+                         {squared.data() + static_cast<std::size_t>(species) * n_elements, n_elements},
+                         w->isa, t.block);
             t.kernel->compute(t.block, t.energies.data(),
                               results.atom_uncertainties.empty() ? nullptr : t.uncertainties.data());
             for (std::size_t c = 0; c < centers.size(); ++c) {
@@ -162,14 +167,17 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
     const auto reduce = [&](std::span<double> target, std::size_t width, auto buffer) {
         if (target.empty()) return;
         w->pool.run(n_threads, [&](int thread) {
-            const std::size_t begin = n_atoms * static_cast<std::size_t>(thread) / static_cast<std::size_t>(n_threads);
-            const std::size_t end = n_atoms * (static_cast<std::size_t>(thread) + 1) / static_cast<std::size_t>(n_threads);
+            const std::size_t begin =
+                n_atoms * static_cast<std::size_t>(thread) / static_cast<std::size_t>(n_threads);
+            const std::size_t end =
+                n_atoms * (static_cast<std::size_t>(thread) + 1) / static_cast<std::size_t>(n_threads);
             for (int other = 1; other < n_threads; ++other)
                 add(target, buffer(w->threads[static_cast<std::size_t>(other)]), begin * width, end * width);
         });
     };
     reduce(results.forces, 3, [](const ThreadState& t) -> const std::vector<double>& { return t.forces; });
-    reduce(results.atom_virials, 9, [](const ThreadState& t) -> const std::vector<double>& { return t.atom_virials; });
+    reduce(results.atom_virials, 9,
+           [](const ThreadState& t) -> const std::vector<double>& { return t.atom_virials; });
     reduce(results.atom_virials_halved, 6,
            [](const ThreadState& t) -> const std::vector<double>& { return t.atom_virials_halved; });
 }

@@ -28,11 +28,13 @@ struct RandomAceOptions {
     std::string embedding = "FinnisSinclairShiftedScaled";
 };
 
-/// Valid parameters with random coefficients. Functions have random m that sum to zero: not rotation invariant, but every
-/// sum, product and derivative is exercised.
+/// Valid parameters with random coefficients. Functions have random m that sum to zero: not rotation
+/// invariant, but every sum, product and derivative is exercised.
 inline ace::Parameters random_ace(std::mt19937& rng, const RandomAceOptions& o) {
     std::uniform_real_distribution<double> uniform(-1.0, 1.0);
-    const auto integer = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(rng); };
+    const auto integer = [&](int low, int high) {
+        return std::uniform_int_distribution<int>(low, high)(rng);
+    };
     static const char* symbols[] = {"Si", "O", "Ge", "Te"};
     ace::Parameters p;
     p.n_density_max = o.n_density;
@@ -66,7 +68,8 @@ inline ace::Parameters random_ace(std::mt19937& rng, const RandomAceOptions& o) 
             }
             b.core_prefactor = o.inner_cutoff_type == "zbl" ? 1.0 : 100.0;
             b.core_lambda = 1.0;
-            for (int k = 0; k < b.n_max * (b.l_max + 1) * b.n_base; ++k) b.coefficients.push_back(uniform(rng));
+            for (int k = 0; k < b.n_max * (b.l_max + 1) * b.n_base; ++k)
+                b.coefficients.push_back(uniform(rng));
             p.bonds.push_back(std::move(b));
         }
     ace::Functions& f = p.functions;
@@ -75,7 +78,8 @@ inline ace::Parameters random_ace(std::mt19937& rng, const RandomAceOptions& o) 
         const int rank = integer(1, o.max_rank), center = integer(0, o.n_elements - 1);
         std::vector<std::tuple<int, int, int>> factors;
         for (int t = 0; t < rank; ++t)
-            factors.emplace_back(integer(0, o.n_elements - 1), integer(0, o.n_max - 1), rank == 1 ? 0 : integer(0, o.l_max));
+            factors.emplace_back(integer(0, o.n_elements - 1), integer(0, o.n_max - 1),
+                                 rank == 1 ? 0 : integer(0, o.l_max));
         std::vector<std::vector<int>> terms;
         for (int attempt = 0; attempt < 200 && terms.size() < 4; ++attempt) {
             std::vector<int> m;
@@ -97,7 +101,8 @@ inline ace::Parameters random_ace(std::mt19937& rng, const RandomAceOptions& o) 
         }
         for (const auto& m : terms) {
             f.m.insert(f.m.end(), m.begin(), m.end());
-            for (int d = 0; d < o.n_density; ++d) f.coefficients.push_back(0.3 * uniform(rng) / (rank * rank));
+            for (int d = 0; d < o.n_density; ++d)
+                f.coefficients.push_back(0.3 * uniform(rng) / (rank * rank));
         }
     }
     return p;
@@ -127,8 +132,9 @@ inline double reference_energy(const ace::Parameters& p, const std::vector<int>&
             for (int l = 0; l <= b.l_max; ++l) {
                 double radial = 0;
                 for (int k = 0; k < b.n_base; ++k)
-                    radial += b.coefficients[static_cast<std::size_t>((n * (b.l_max + 1) + l) * b.n_base + k)] *
-                              g[static_cast<std::size_t>(k)];
+                    radial +=
+                        b.coefficients[static_cast<std::size_t>((n * (b.l_max + 1) + l) * b.n_base + k)] *
+                        g[static_cast<std::size_t>(k)];
                 for (int m = -l; m <= l; ++m) {
                     const auto i = static_cast<std::size_t>(lm_index(l, std::abs(m)));
                     std::complex<double> harmonic(re[i], im[i]);
@@ -154,12 +160,15 @@ inline double reference_energy(const ace::Parameters& p, const std::vector<int>&
         for (std::size_t t = 0; t < static_cast<std::size_t>(f.n_terms[k]); ++t, ++term) {
             std::complex<double> product = 1.0;
             for (std::size_t q = 0; q < rank; ++q)
-                product *= rank == 1 ? std::complex<double>(G[{f.species[factor], f.n[factor]}])
-                                     : A[{f.species[factor + q], f.n[factor + q], f.l[factor + q], f.m[m_index + q]}];
+                product *=
+                    rank == 1
+                        ? std::complex<double>(G[{f.species[factor], f.n[factor]}])
+                        : A[{f.species[factor + q], f.n[factor + q], f.l[factor + q], f.m[m_index + q]}];
             m_index += rank;
             if (f.center[k] != center) continue;
             for (std::size_t d = 0; d < rho.size(); ++d)
-                rho[d] += f.coefficients[term * static_cast<std::size_t>(p.n_density_max) + d] * product.real();
+                rho[d] +=
+                    f.coefficients[term * static_cast<std::size_t>(p.n_density_max) + d] * product.real();
         }
         factor += rank;
     }
@@ -174,7 +183,8 @@ inline double reference_energy(const ace::Parameters& p, const std::vector<int>&
     double keep, slope;
     if (zbl) {
         keep = 1.0;
-        if (!edges.empty() && transition < 1e8) ace::smooth_step(width - transition, width, width, keep, slope);
+        if (!edges.empty() && transition < 1e8)
+            ace::smooth_step(width - transition, width, width, keep, slope);
         energy = energy * keep + core * (1.0 - keep);
     } else {
         ace::smooth_step(core, e.rho_core_cutoff, e.drho_core_cutoff, keep, slope);

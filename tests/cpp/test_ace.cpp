@@ -23,17 +23,20 @@ struct System {
 };
 
 /// A random triclinic cell, periodic in some directions, with no two atoms (or images) closer than `closest`.
-System random_system(std::mt19937& rng, int n_atoms, int n_elements, double size, double closest, int n_periodic) {
+System random_system(std::mt19937& rng, int n_atoms, int n_elements, double size, double closest,
+                     int n_periodic) {
     std::uniform_real_distribution<double> uniform(0.0, 1.0);
     System s;
     for (std::size_t a = 0; a < 3; ++a) {
-        for (std::size_t b = 0; b < 3; ++b) s.box.cell[a][b] = (a == b ? size : 0.0) + 0.2 * size * (uniform(rng) - 0.5);
+        for (std::size_t b = 0; b < 3; ++b)
+            s.box.cell[a][b] = (a == b ? size : 0.0) + 0.2 * size * (uniform(rng) - 0.5);
         s.box.periodic[a] = static_cast<int>(a) < n_periodic;
     }
     for (int attempt = 0; attempt < 100000 && static_cast<int>(s.species.size()) < n_atoms; ++attempt) {
         const double f[3] = {uniform(rng), uniform(rng), uniform(rng)};
         for (std::size_t d = 0; d < 3; ++d)
-            s.positions.push_back(f[0] * s.box.cell[0][d] + f[1] * s.box.cell[1][d] + f[2] * s.box.cell[2][d]);
+            s.positions.push_back(f[0] * s.box.cell[0][d] + f[1] * s.box.cell[1][d] +
+                                  f[2] * s.box.cell[2][d]);
         s.species.push_back(std::uniform_int_distribution<int>(0, n_elements - 1)(rng));
         NeighborList list;
         list.build(s.positions, s.box, closest);
@@ -84,7 +87,8 @@ std::vector<double> reference(const ace::Parameters& p, const System& s, double 
         std::vector<std::tuple<int, double, double, double>> edges;
         for (std::size_t e = 0; e < list.neighbors(i).size(); ++e) {
             const auto j = static_cast<std::size_t>(list.neighbors(i)[e]);
-            const double* shift = list.shift_vectors().data() + 3 * static_cast<std::size_t>(list.shifts(i)[e]);
+            const double* shift =
+                list.shift_vectors().data() + 3 * static_cast<std::size_t>(list.shifts(i)[e]);
             edges.emplace_back(s.species[j], s.positions[3 * j] + shift[0] - s.positions[3 * i],
                                s.positions[3 * j + 1] + shift[1] - s.positions[3 * i + 1],
                                s.positions[3 * j + 2] + shift[2] - s.positions[3 * i + 2]);
@@ -157,10 +161,12 @@ void check_model(std::mt19937& rng, const test::RandomAceOptions& options, doubl
             try {
                 other = evaluate(*potential, s, {precision, isa, 1 + static_cast<int>(rng() % 3)});
             } catch (const Error& error) {
-                check(error.code() == ErrorCode::unsupported && isa != InstructionSet::baseline, error.what());
+                check(error.code() == ErrorCode::unsupported && isa != InstructionSet::baseline,
+                      error.what());
                 continue;
             }
-            const double tolerance = (precision == Precision::real64 ? 1e-12 : 5e-5) * std::max(scale, largest(e.forces));
+            const double tolerance =
+                (precision == Precision::real64 ? 1e-12 : 5e-5) * std::max(scale, largest(e.forces));
             for (std::size_t k = 0; k < e.forces.size(); ++k)
                 check_close(other.forces[k], e.forces[k], 10 * tolerance, "force by another instruction set");
             check_close(other.energy, e.energy, tolerance * static_cast<double>(expected.size()),
@@ -185,13 +191,15 @@ void check_graph(std::mt19937& rng) {
             for (int l = 0; l <= base.l_max; ++l)
                 for (const int n : base.n_used(s, l))
                     for (int m = 0; m <= l; ++m)
-                        nodes[static_cast<std::size_t>(base.index(s, n, l, m))] = {uniform(rng), m == 0 ? 0.0 : uniform(rng)};
+                        nodes[static_cast<std::size_t>(base.index(s, n, l, m))] = {
+                            uniform(rng), m == 0 ? 0.0 : uniform(rng)};
         std::vector<double> expected(2, 0.0), rho(2, 0.0);
         const ace::Functions& f = p.functions;
         std::size_t factor = 0, m_index = 0, term = 0;
         for (std::size_t k = 0; k < f.rank.size(); ++k) {
             const auto rank = static_cast<std::size_t>(f.rank[k]);
-            for (std::size_t t = 0; t < static_cast<std::size_t>(f.n_terms[k]); ++t, ++term, m_index += rank) {
+            for (std::size_t t = 0; t < static_cast<std::size_t>(f.n_terms[k]);
+                 ++t, ++term, m_index += rank) {
                 if (f.center[k] != center || rank == 1) continue;
                 std::complex<double> product = 1.0;
                 for (std::size_t q = 0; q < rank; ++q) {
@@ -200,7 +208,8 @@ void check_graph(std::mt19937& rng) {
                         base.index(f.species[factor + q], f.n[factor + q], f.l[factor + q], std::abs(m)))];
                     product *= m >= 0 ? a : (m % 2 == 0 ? 1.0 : -1.0) * std::conj(a);
                 }
-                for (std::size_t d = 0; d < 2; ++d) expected[d] += f.coefficients[2 * term + d] * product.real();
+                for (std::size_t d = 0; d < 2; ++d)
+                    expected[d] += f.coefficients[2 * term + d] * product.real();
             }
             factor += rank;
         }
@@ -222,7 +231,8 @@ void check_graph(std::mt19937& rng) {
                 for (std::size_t d = 0; d < 2; ++d) rho[d] += g.coefficients[2 * c + d] * product;
             }
         }
-        check(c * 2 == g.coefficients.size() && other == g.others.size(), "all coefficients and factors are used");
+        check(c * 2 == g.coefficients.size() && other == g.others.size(),
+              "all coefficients and factors are used");
         for (std::size_t d = 0; d < 2; ++d) check_close(rho[d], expected[d], 1e-11, "density from the graph");
     }
 }

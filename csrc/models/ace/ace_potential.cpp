@@ -45,8 +45,9 @@ public:
                (std::is_same_v<T, double> ? "double" : "mixed precision");
     }
     [[nodiscard]] std::size_t memory() const override {
-        return (nodes_.capacity() + adjoints_.capacity() + radial_.capacity() + slope_.capacity() + unit_.capacity() +
-                inverse_r_.capacity() + position_.capacity() + inverse_width_.capacity() + harmonics_.capacity()) *
+        return (nodes_.capacity() + adjoints_.capacity() + radial_.capacity() + slope_.capacity() +
+                unit_.capacity() + inverse_r_.capacity() + position_.capacity() + inverse_width_.capacity() +
+                harmonics_.capacity()) *
                    sizeof(T) +
                bin_.capacity() * sizeof(std::int64_t);
     }
@@ -64,11 +65,12 @@ public:
             inverse_width_.resize(n);
             bin_.resize(n);
         }
-        const Scratch<T> scratch{nodes_.data(),     adjoints_.data(), radial_.data(),        slope_.data(),
-                                 unit_.data(),      inverse_r_.data(), position_.data(),     inverse_width_.data(),
-                                 bin_.data(),       harmonics_.data(), views_.row_max()};
-        const BlockView view{block.n_steps,       block.species_begin.data(), block.x.data(),    block.y.data(),
-                             block.z.data(),      block.dE_dx.data(),         block.dE_dy.data(), block.dE_dz.data()};
+        const Scratch<T> scratch{nodes_.data(), adjoints_.data(),  radial_.data(),   slope_.data(),
+                                 unit_.data(),  inverse_r_.data(), position_.data(), inverse_width_.data(),
+                                 bin_.data(),   harmonics_.data(), views_.row_max()};
+        const BlockView view{
+            block.n_steps,  block.species_begin.data(), block.x.data(),     block.y.data(),
+            block.z.data(), block.dE_dx.data(),         block.dE_dy.data(), block.dE_dz.data()};
         double lane_energies[64];
         if constexpr (std::is_same_v<T, double>)
             table_.compute_double(views_.view(block.center_species), view, scratch, lane_energies);
@@ -81,13 +83,15 @@ private:
     const CenterViews<T>& views_;
     const KernelTable& table_;
     std::string name_;
-    AlignedVector<T> nodes_, adjoints_, radial_, slope_, unit_, inverse_r_, position_, inverse_width_, harmonics_;
+    AlignedVector<T> nodes_, adjoints_, radial_, slope_, unit_, inverse_r_, position_, inverse_width_,
+        harmonics_;
     AlignedVector<std::int64_t> bin_;
 };
 
 class AcePotential final : public LocalPotential {
 public:
-    AcePotential(const Parameters& parameters, std::vector<double> minimum_distances, const std::string& metadata)
+    AcePotential(const Parameters& parameters, std::vector<double> minimum_distances,
+                 const std::string& metadata)
         : parameters_(parameters) {
         info_.family = "ace";
         info_.elements = parameters.elements;
@@ -111,8 +115,10 @@ public:
 protected:
     [[nodiscard]] std::unique_ptr<BlockKernel> make_kernel(const EvaluationOptions& options) const override {
         const InstructionSet isa = resolve_instruction_set(options.instruction_set);
-        if (options.precision == Precision::real64) return std::make_unique<AceKernel<double>>(*double_views_, isa);
-        std::call_once(float_once_, [&] { float_views_ = std::make_unique<CenterViews<float>>(parameters_, tables_); });
+        if (options.precision == Precision::real64)
+            return std::make_unique<AceKernel<double>>(*double_views_, isa);
+        std::call_once(float_once_,
+                       [&] { float_views_ = std::make_unique<CenterViews<float>>(parameters_, tables_); });
         return std::make_unique<AceKernel<float>>(*float_views_, isa);
     }
     [[nodiscard]] const std::vector<double>& cutoffs() const override { return cutoffs_; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Embedding functions of ACE and their derivatives, shared by CPU and GPU. Always inlined: a copy compiled for one
-// instruction set must not be picked by the linker for another.
+// Embedding functions of ACE and their derivatives, shared by CPU and GPU. Always inlined: a copy compiled
+// for one instruction set must not be picked by the linker for another.
 #pragma once
 
 #include <cmath>
@@ -9,14 +9,15 @@ namespace tektite::ace {
 
 enum class EmbeddingKind : int { finnis_sinclair = 0, finnis_sinclair_shifted_scaled = 1 };
 
-/// F(rho; m) and dF/drho as pacemaker defines them (Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021), and
-/// A. Bochkarev et al., Phys. Rev. Mater. 6, 013804 (2022)).
+/// F(rho; m) and dF/drho as pacemaker defines them (Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021),
+/// and A. Bochkarev et al., Phys. Rev. Mater. 6, 013804 (2022)).
 ///
-/// FinnisSinclair: sign(rho) [(1 - g) a^m + w^(1-m) g a] with a = |rho|, g = exp(-(w a)^3), w = 1e6: a power with its
-/// origin made linear.
-/// FinnisSinclairShiftedScaled: sign(rho) [(x_0 e^-a + a)^m - y_0 e^-a] with x_0 = (1/m)^((1/m)/(1 - 1/m)),
-/// y_0 = (1/m)^(1/(1 - 1/m)): slope 1 at the origin, a^m far from it. Linear if m = 1.
-[[gnu::always_inline]] inline void embedding(EmbeddingKind kind, double rho, double exponent, double& f, double& df) {
+/// FinnisSinclair: sign(rho) [(1 - g) a^m + w^(1-m) g a] with a = |rho|, g = exp(-(w a)^3), w = 1e6: a power
+/// with its origin made linear. FinnisSinclairShiftedScaled: sign(rho) [(x_0 e^-a + a)^m - y_0 e^-a] with x_0
+/// = (1/m)^((1/m)/(1 - 1/m)), y_0 = (1/m)^(1/(1 - 1/m)): slope 1 at the origin, a^m far from it. Linear if m
+/// = 1.
+[[gnu::always_inline]] inline void embedding(EmbeddingKind kind, double rho, double exponent, double& f,
+                                             double& df) {
     const double a = std::fabs(rho), sign = std::signbit(rho) ? -1.0 : 1.0;
     if (kind == EmbeddingKind::finnis_sinclair_shifted_scaled) {
         if (std::fabs(exponent - 1.0) < 1e-10) {

@@ -71,7 +71,8 @@ void check_bond(const Checker& check, const Bond& bond, const std::string& name)
     check.require(bond.l_max >= 0 && bond.l_max <= largest_l,
                   name + ": " + range("l_max", bond.l_max, 0, largest_l));
     check.not_negative(bond.cutoff, name + ": cutoff");
-    check.require(bond.cutoff > 0, name + ": cutoff must be positive");
+    check.require(bond.cutoff > 0 && bond.cutoff <= largest_cutoff,
+                  name + ": cutoff must be positive and at most 100 angstrom");
     check.not_negative(bond.cutoff_width, name + ": cutoff width");
     check.not_negative(bond.inner_cutoff, name + ": inner cutoff");
     check.not_negative(bond.inner_cutoff_width, name + ": inner cutoff width");

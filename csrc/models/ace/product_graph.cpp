@@ -32,7 +32,8 @@ AtomicBase atomic_base(const Functions& functions, int center, int n_elements) {
     };
     for_each_factor([&](int, int, int l) { base.l_max = std::max(base.l_max, l); });
     std::vector<std::set<std::int32_t>> used(static_cast<std::size_t>(n_elements * (base.l_max + 1)));
-    for_each_factor([&](int s, int n, int l) { used[static_cast<std::size_t>(s * (base.l_max + 1) + l)].insert(n); });
+    for_each_factor(
+        [&](int s, int n, int l) { used[static_cast<std::size_t>(s * (base.l_max + 1) + l)].insert(n); });
     for (std::size_t k = 0; k < used.size(); ++k) {
         base.used.emplace_back(used[k].begin(), used[k].end());
         base.begin.push_back(base.size);
@@ -76,8 +77,8 @@ public:
 
 private:
     struct Node {
-        Key x, y;               // factors as they stand in the key; y empty for an A
-        bool flip = false;      // the value stored is the conjugate of the key's
+        Key x, y;           // factors as they stand in the key; y empty for an A
+        bool flip = false;  // the value stored is the conjugate of the key's
         bool kept = false;
         int level = 0;
         std::vector<std::pair<std::size_t, Key>> terms;  // outputs = this node * one more factor
@@ -111,8 +112,9 @@ private:
                     for (std::size_t t = 0; t < rank; ++t) {
                         const int m = functions.m[m_index + k * rank + t];
                         if (m < 0 && m % 2 != 0) sign = -sign;  // A_l,-m = (-1)^m conj(A_lm)
-                        const std::int32_t a = base_.index(functions.species[factor + t], functions.n[factor + t],
-                                                           functions.l[factor + t], std::abs(m));
+                        const std::int32_t a =
+                            base_.index(functions.species[factor + t], functions.n[factor + t],
+                                        functions.l[factor + t], std::abs(m));
                         key.push_back(static_cast<char16_t>(2 * a + (m < 0 ? 1 : 0)));
                     }
                     std::sort(key.begin(), key.end());
@@ -163,7 +165,8 @@ private:
         return (c != key) != nodes_.at(c).flip;
     }
 
-    /// Assigns every product of this order to a node with one factor less, few nodes in all: greedy set cover.
+    /// Assigns every product of this order to a node with one factor less, few nodes in all: greedy set
+    /// cover.
     void cover(std::size_t order) {
         std::vector<std::size_t> open;
         for (std::size_t o = 0; o < outputs_.size(); ++o) {
@@ -195,7 +198,8 @@ private:
         };
         using Entry = std::tuple<std::size_t, std::ptrdiff_t>;  // gain, -candidate: ties go to the first key
         std::priority_queue<Entry> heap;
-        for (std::size_t c = 0; c < candidates.size(); ++c) heap.emplace(gain(c), -static_cast<std::ptrdiff_t>(c));
+        for (std::size_t c = 0; c < candidates.size(); ++c)
+            heap.emplace(gain(c), -static_cast<std::ptrdiff_t>(c));
         while (!heap.empty()) {
             const auto [stored, negative] = heap.top();
             heap.pop();
@@ -246,17 +250,18 @@ private:
             for (const auto& [o, other] : n.terms)
                 (conjugated(o, other) ? item.conjugate : item.plain).emplace_back(o, other[0] >> 1);
             for (auto* list : {&item.plain, &item.conjugate})
-                std::sort(list->begin(), list->end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+                std::sort(list->begin(), list->end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; });
             if (n.level > 0) item.conjugate_product = flipped(n.x) != flipped(n.y);
             items.push_back(std::move(item));
         }
         const auto shape = [](const Item& i) {
-            // Neighbouring keys share factors; mixing the rows of one shape puts the updates of one adjoint far apart, so
-            // that they do not wait for each other.
+            // Neighbouring keys share factors; mixing the rows of one shape puts the updates of one adjoint
+            // far apart, so that they do not wait for each other.
             std::uint32_t mixed = 2166136261u;
             for (const char16_t letter : *i.key) mixed = (mixed ^ letter) * 16777619u;
-            return std::make_tuple(i.node->level, i.node->kept, i.conjugate_product, i.node->alone >= 0, i.plain.size(),
-                                   i.conjugate.size(), mixed);
+            return std::make_tuple(i.node->level, i.node->kept, i.conjugate_product, i.node->alone >= 0,
+                                   i.plain.size(), i.conjugate.size(), mixed);
         };
         std::stable_sort(items.begin(), items.end(),
                          [&](const Item& a, const Item& b) { return shape(a) < shape(b); });

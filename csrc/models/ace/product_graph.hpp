@@ -9,8 +9,8 @@
 
 namespace tektite::ace {
 
-/// The atomic base A_{s n l m} (m >= 0) that the functions of one centre element use. The radial index is compact: n counts
-/// the entries of n_used(s, l). A number: first(s, l) + m * n_used(s, l).size() + n.
+/// The atomic base A_{s n l m} (m >= 0) that the functions of one centre element use. The radial index is
+/// compact: n counts the entries of n_used(s, l). A number: first(s, l) + m * n_used(s, l).size() + n.
 struct AtomicBase {
     int n_elements = 0;
     int l_max = -1;                               ///< largest l used; -1 if there is no product at all
@@ -32,26 +32,26 @@ AtomicBase atomic_base(const Functions& functions, int center, int n_elements);
 
 /// rho_p = sum over rows of Re[ node * sum over terms c_p (other or conj(other)) ] (+ c_p Re node).
 ///
-/// A row belongs to one node: an A, or a product of two earlier nodes, node = x * y or x * conj(y). Products that some
-/// later node or some term refers to are kept; the others exist only while their row is worked on, forward and
-/// again backward. Equal products and complex conjugates of each other occur once. Rows are sorted by level and shape
-/// (kind, numbers of terms), so that the loops over them are predictable.
+/// A row belongs to one node: an A, or a product of two earlier nodes, node = x * y or x * conj(y). Products
+/// that some later node or some term refers to are kept; the others exist only while their row is worked on,
+/// forward and again backward. Equal products and complex conjugates of each other occur once. Rows are
+/// sorted by level and shape (kind, numbers of terms), so that the loops over them are predictable.
 struct ProductGraph {
     struct Row {
-        std::int32_t x, y;       ///< factors; y = -1: the node is the A or kept product number x itself
-        std::int32_t kept;       ///< number under which the product is stored, or -1
-        std::int32_t conjugate;  ///< 1: node = x * conj(y)
-        std::int32_t n_plain;    ///< terms Re(node * other), first
+        std::int32_t x, y;         ///< factors; y = -1: the node is the A or kept product number x itself
+        std::int32_t kept;         ///< number under which the product is stored, or -1
+        std::int32_t conjugate;    ///< 1: node = x * conj(y)
+        std::int32_t n_plain;      ///< terms Re(node * other), first
         std::int32_t n_conjugate;  ///< terms Re(node * conj(other)), after them
         std::int32_t alone;        ///< 1: a coefficient set for Re(node) itself comes before the terms'
     };
-    std::int32_t n_base = 0;    ///< numbers below are A
-    std::int32_t n_nodes = 0;   ///< A and kept products
+    std::int32_t n_base = 0;   ///< numbers below are A
+    std::int32_t n_nodes = 0;  ///< A and kept products
     int n_density = 0;
     std::vector<Row> rows;
-    std::vector<std::int32_t> others;   ///< [n_terms] numbers
-    std::vector<double> coefficients;   ///< [n_terms + number of `alone` rows][n_density], in the order of use
-    std::size_t n_products = 0;         ///< distinct products in the functions, for information
+    std::vector<std::int32_t> others;  ///< [n_terms] numbers
+    std::vector<double> coefficients;  ///< [n_terms + number of `alone` rows][n_density], in the order of use
+    std::size_t n_products = 0;        ///< distinct products in the functions, for information
 };
 
 ProductGraph product_graph(const Functions& functions, const AtomicBase& base, int center, int n_density,

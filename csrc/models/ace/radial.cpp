@@ -97,8 +97,8 @@ void chebyshev_basis(const Bond& bond, double x, double dx, double* g, double* d
     }
 }
 
-/// Screening function of ZBL with the coefficients of J. F. Ziegler, J. P. Biersack, U. Littmark (1985), its value
-/// over r and the first two derivatives.
+/// Screening function of ZBL with the coefficients of J. F. Ziegler, J. P. Biersack, U. Littmark (1985), its
+/// value over r and the first two derivatives.
 void screened_coulomb(double r, double a, double& f, double& df, double& d2f) {
     constexpr double weight[4] = {0.18175, 0.50986, 0.28022, 0.02817};
     constexpr double rate[4] = {3.19980, 0.94229, 0.40290, 0.20162};
@@ -114,8 +114,8 @@ void screened_coulomb(double r, double a, double& f, double& df, double& d2f) {
     d2f = d2phi / r - 2.0 * dphi / (r * r) + 2.0 * phi / (r * r * r);
 }
 
-/// ZBL made to vanish smoothly at the cutoff: a polynomial S(r) is added so that value, slope and curvature end at
-/// zero (the form of LAMMPS's pair style zbl), then multiplied by the smooth step of the same range.
+/// ZBL made to vanish smoothly at the cutoff: a polynomial S(r) is added so that value, slope and curvature
+/// end at zero (the form of LAMMPS's pair style zbl), then multiplied by the smooth step of the same range.
 void zbl_core(const Bond& bond, int z_i, int z_j, double r, double& value, double& derivative) {
     const double outer = bond.cutoff, width = bond.cutoff_width, inner = outer - width;
     const double a = 0.46850 / (std::pow(z_i, 0.23) + std::pow(z_j, 0.23));
@@ -169,9 +169,10 @@ void radial_basis(const Bond& bond, double r, double* g, double* dg) {
     } else if (bond.basis == "Polynomial") {
         polynomial_radial_basis(bond.parameters, bond.n_base, rc, r, g, dg);
     } else {
-        throw Error(ErrorCode::unsupported, "radial basis '" + bond.basis +
-                                                "' is not known; known: SBessel, ChebExpCos, ChebPow, ChebLinear, "
-                                                "Polynomial");
+        throw Error(ErrorCode::unsupported,
+                    "radial basis '" + bond.basis +
+                        "' is not known; known: SBessel, ChebExpCos, ChebPow, ChebLinear, "
+                        "Polynomial");
     }
     if (bond.inner_cutoff_type == "distance" && r < bond.inner_cutoff) {
         double f, df;
@@ -195,7 +196,8 @@ void core_repulsion(const Bond& bond, int z_i, int z_j, double r, double& value,
     const double c = std::abs(bond.core_prefactor) * std::exp(-lambda_r2) / r;
     const double dc = -c * (2.0 * lambda_r2 + 1.0) / r;
     const double phase = pi * r / bond.cutoff;
-    const double envelope = 0.5 * (1.0 + std::cos(phase)), denvelope = -0.5 * pi / bond.cutoff * std::sin(phase);
+    const double envelope = 0.5 * (1.0 + std::cos(phase)),
+                 denvelope = -0.5 * pi / bond.cutoff * std::sin(phase);
     value = c * envelope;
     derivative = dc * envelope + c * denvelope;
     if (bond.inner_cutoff_type == "distance") {

@@ -8,7 +8,8 @@
 
 namespace tektite::ace {
 
-/// g_k(r) and dg_k/dr, k < bond.n_base, with the inner cutoff applied; zero for r >= cutoff. r > 0 in angstrom.
+/// g_k(r) and dg_k/dr, k < bond.n_base, with the inner cutoff applied; zero for r >= cutoff. r > 0 in
+/// angstrom.
 ///
 /// SBessel: orthogonalised combinations of spherical Bessel functions j0, E. Kocer, J. K. Mason, H. Erturk,
 ///   AIP Adv. 10, 015021 (2020), eqs. 8-13.
@@ -19,8 +20,9 @@ namespace tektite::ace {
 void radial_basis(const Bond& bond, double r, double* g, double* dg_dr);
 
 /// Core repulsion of the pair and its derivative (eV, eV/angstrom).
-/// "distance" and "density": prefactor exp(-lambda r^2) / r with a cosine cutoff; "distance": only inside the inner
-/// cutoff. "zbl": screened nuclear repulsion of atomic numbers z_i, z_j (half of it, since every pair is seen twice).
+/// "distance" and "density": prefactor exp(-lambda r^2) / r with a cosine cutoff; "distance": only inside the
+/// inner cutoff. "zbl": screened nuclear repulsion of atomic numbers z_i, z_j (half of it, since every pair
+/// is seen twice).
 void core_repulsion(const Bond& bond, int z_i, int z_j, double r, double& value, double& derivative);
 
 /// Quintic smooth step: 1 for x <= cutoff - width, 0 for x >= cutoff, twice continuously differentiable.

@@ -18,8 +18,8 @@ struct Samples {
 
 class Builder {
 public:
-    Builder(int n, const RadialFunctions& functions, double cutoff)
-        : n_(static_cast<std::size_t>(n)), functions_(functions), cutoff_(cutoff) {}
+    Builder(int n, const RadialFunctions& functions, double cutoff, const TableOptions& options)
+        : n_(static_cast<std::size_t>(n)), functions_(functions), cutoff_(cutoff), options_(options) {}
 
     /// Value and slope at r, continued linearly below the first distance.
     void exact(double r, std::vector<double>& value, std::vector<double>& slope) const {
@@ -30,14 +30,15 @@ public:
             for (std::size_t f = 0; f < n_; ++f) value[f] += slope[f] * (r - first_distance);
     }
 
-    /// Value, slope and curvature at a node; the curvature by one-sided or central differences of the exact slope that
-    /// stay inside [low, high], of fourth order.
+    /// Value, slope and curvature at a node; the curvature by one-sided or central differences of the exact
+    /// slope that stay inside [low, high], of fourth order.
     void node(double r, double low, double high, Samples& out) const {
         exact(r, out.value, out.slope);
         out.curvature.assign(n_, 0.0);
         if (r < first_distance) return;
         const double h = std::min(2e-4, 0.2 * (high - low));
-        static constexpr double central[4][2] = {{-2, 1.0 / 12}, {-1, -8.0 / 12}, {1, 8.0 / 12}, {2, -1.0 / 12}};
+        static constexpr double central[4][2] = {
+            {-2, 1.0 / 12}, {-1, -8.0 / 12}, {1, 8.0 / 12}, {2, -1.0 / 12}};
         static constexpr double forward[5][2] = {
             {0, -25.0 / 12}, {1, 48.0 / 12}, {2, -36.0 / 12}, {3, 16.0 / 12}, {4, -3.0 / 12}};
         const auto accumulate = [&](const auto& stencil, double direction) {
@@ -47,7 +48,8 @@ public:
                 for (std::size_t f = 0; f < n_; ++f) out.curvature[f] += direction * weight * slope[f] / h;
             }
         };
-        // At the very ends of a segment the neighbouring piece has other derivatives: nudge into the open interval.
+        // At the very ends of a segment the neighbouring piece has other derivatives: nudge into the open
+        // interval.
         if (r - 2 * h >= low && r + 2 * h <= high)
             accumulate(central, 1.0);
         else if (r + 4 * h < high)
@@ -70,7 +72,8 @@ public:
         }
     }
 
-    /// Largest error over the scales, of values (1e-10 units) and slopes (1e-9 units), of n bins in a segment.
+    /// Largest error over the scales, of values and slopes in units of their tolerances, of n bins in a
+    /// segment.
     double error(double low, double high, int bins, const std::vector<double>& scale,
                  const std::vector<double>& slope_scale) const {
         const double width = (high - low) / bins;
@@ -89,12 +92,19 @@ public:
                 exact(r, value, slope);
                 for (std::size_t f = 0; f < n_; ++f) {
                     const double p =
-                        c[f] + t * (c[n_ + f] + t * (c[2 * n_ + f] + t * (c[3 * n_ + f] + t * (c[4 * n_ + f] + t * c[5 * n_ + f]))));
-                    const double dp = (c[n_ + f] + t * (2 * c[2 * n_ + f] +
-                                                        t * (3 * c[3 * n_ + f] + t * (4 * c[4 * n_ + f] + t * 5 * c[5 * n_ + f])))) /
-                                      width;
-                    worst = std::max(worst, std::abs(p - value[f]) / std::max(scale[f], std::abs(value[f])) / 1e-10);
-                    worst = std::max(worst, std::abs(dp - slope[f]) / std::max(slope_scale[f], std::abs(slope[f])) / 1e-9);
+                        c[f] +
+                        t * (c[n_ + f] + t * (c[2 * n_ + f] +
+                                              t * (c[3 * n_ + f] + t * (c[4 * n_ + f] + t * c[5 * n_ + f]))));
+                    const double dp =
+                        (c[n_ + f] +
+                         t * (2 * c[2 * n_ + f] +
+                              t * (3 * c[3 * n_ + f] + t * (4 * c[4 * n_ + f] + t * 5 * c[5 * n_ + f])))) /
+                        width;
+                    worst = std::max(worst, std::abs(p - value[f]) / std::max(scale[f], std::abs(value[f])) /
+                                                options_.value_tolerance);
+                    worst = std::max(worst, std::abs(dp - slope[f]) /
+                                                std::max(slope_scale[f], std::abs(slope[f])) /
+                                                options_.slope_tolerance);
                 }
             }
         }
@@ -118,7 +128,8 @@ public:
         slope_scale.assign(n_, 1e-300);
         std::vector<double> value, slope;
         for (int k = 0; k < 200; ++k) {
-            exact(std::min(0.7, 0.5 * cutoff_) + (cutoff_ - std::min(0.7, 0.5 * cutoff_)) * k / 200.0, value, slope);
+            exact(std::min(0.7, 0.5 * cutoff_) + (cutoff_ - std::min(0.7, 0.5 * cutoff_)) * k / 200.0, value,
+                  slope);
             for (std::size_t f = 0; f < n_; ++f) {
                 scale[f] = std::max(scale[f], std::abs(value[f]));
                 slope_scale[f] = std::max(slope_scale[f], std::abs(slope[f]));
@@ -130,15 +141,16 @@ private:
     std::size_t n_;
     const RadialFunctions& functions_;
     double cutoff_;
+    TableOptions options_;
 };
 
 }  // namespace
 
 RadialTable tabulate(int n_functions, const RadialFunctions& functions, double cutoff,
-                     const std::vector<double>& breakpoints) {
+                     const std::vector<double>& breakpoints, const TableOptions& options) {
     RadialTable table;
     table.n_functions = n_functions;
-    table.row = (n_functions + RadialTable::row_padding - 1) / RadialTable::row_padding * RadialTable::row_padding;
+    table.row = (n_functions + options.row_padding - 1) / options.row_padding * options.row_padding;
     std::vector<double> edges{0.0};
     for (const double r : breakpoints)
         if (r - edges.back() > 1e-6 && cutoff - r > 1e-6) edges.push_back(r);
@@ -147,14 +159,14 @@ RadialTable tabulate(int n_functions, const RadialFunctions& functions, double c
     if (table.n_segments > RadialTable::max_segments)
         throw Error(ErrorCode::internal, "a radial function has too many breakpoints");
 
-    const Builder builder(n_functions, functions, cutoff);
+    const Builder builder(n_functions, functions, cutoff, options);
     std::vector<double> scale, slope_scale;
     builder.scales(scale, slope_scale);
     std::vector<int> bins;
     for (int s = 0; s < table.n_segments; ++s) {
         const double low = edges[static_cast<std::size_t>(s)], high = edges[static_cast<std::size_t>(s) + 1];
-        int n = std::max(2, static_cast<int>(std::ceil((high - low) / 0.1)));
-        while (n < 1024 && builder.error(low, high, n, scale, slope_scale) > 1.0) n = (n * 3 + 1) / 2;
+        int n = std::max(2, static_cast<int>(std::ceil((high - low) / 0.2)));
+        while (n < 1024 && builder.error(low, high, n, scale, slope_scale) > 1.0) n = (n * 5 + 3) / 4;
         table.start[s] = low;
         table.inverse_width[s] = n / (high - low);
         table.first_bin[s + 1] = table.first_bin[s] + n;

@@ -19,7 +19,8 @@ struct BondLayout {
     std::vector<int> n_radial, first_column, first_A;  ///< [l_max + 1]
     int density_column = -1;
     int core_column = -1;
-    RadialTable table;
+    int n_columns = 0;
+    RadialFunctions functions;  ///< all columns, for tabulate()
 };
 
 /// Tables of one centre element.
@@ -35,14 +36,17 @@ template <typename T>
 class CenterViews {
 public:
     CenterViews(const Parameters& parameters, const std::vector<CenterTables>& tables);
-    [[nodiscard]] const CenterView<T>& view(int center) const { return views_[static_cast<std::size_t>(center)]; }
+    [[nodiscard]] const CenterView<T>& view(int center) const {
+        return views_[static_cast<std::size_t>(center)];
+    }
     [[nodiscard]] int row_max() const { return row_max_; }
     [[nodiscard]] int n_nodes_max() const { return n_nodes_max_; }
     [[nodiscard]] int l_max() const { return l_max_; }
 
 private:
     struct Owned {
-        std::vector<AlignedVector<T>> radial;  // one a bond
+        std::vector<RadialTable> tables;       // one a bond
+        std::vector<AlignedVector<T>> radial;  // their coefficients
         std::vector<BondView<T>> bonds;
         AlignedVector<T> coefficients;
     };
@@ -52,7 +56,8 @@ private:
     int row_max_ = 0, n_nodes_max_ = 0, l_max_ = 0;
 };
 
-/// Tables of all centre elements; atomic_numbers: of the elements ("zbl" cores).
+/// Tables of all centre elements; atomic_numbers: of the elements ("zbl" cores). `parameters` must outlive
+/// them.
 std::vector<CenterTables> make_tables(const Parameters& parameters, const std::vector<int>& atomic_numbers);
 
 }  // namespace tektite::ace

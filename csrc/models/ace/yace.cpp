@@ -42,8 +42,7 @@ public:
             const YamlNode& key = node_.items[i];
             if (key.kind != Kind::scalar || std::find(known.begin(), known.end(), key.text) == known.end()) {
                 document_.fail(key.line, "unknown key " +
-                                             (key.kind == Kind::scalar ? "'" + std::string(key.text) + "'"
-                                                                       : "(a list)") +
+                                             (key.kind == Kind::scalar ? quoted(key.text) : "(a list)") +
                                              " in " + name_);
             }
         }
@@ -59,7 +58,7 @@ public:
     [[nodiscard]] std::string text(std::string_view key) const {
         const YamlNode& node = get(key);
         if (node.kind != Kind::scalar || node.text.empty()) {
-            document_.fail(node.line, "'" + std::string(key) + "' must be a text");
+            document_.fail(node.line, quoted(key) + " must be a text");
         }
         return std::string(node.text);
     }
@@ -67,7 +66,7 @@ public:
     [[nodiscard]] const std::vector<YamlNode>& list(std::string_view key, std::size_t size) const {
         const YamlNode& node = list_node(key);
         if (node.items.size() != size) {
-            document_.fail(node.line, "'" + std::string(key) + "' has " + std::to_string(node.items.size()) +
+            document_.fail(node.line, quoted(key) + " has " + std::to_string(node.items.size()) +
                                           " entries, expected " + std::to_string(size));
         }
         return node.items;
@@ -79,8 +78,7 @@ public:
 private:
     [[nodiscard]] const YamlNode& list_node(std::string_view key) const {
         const YamlNode& node = get(key);
-        if (node.kind != Kind::sequence)
-            document_.fail(node.line, "'" + std::string(key) + "' must be a list");
+        if (node.kind != Kind::sequence) document_.fail(node.line, quoted(key) + " must be a list");
         return node;
     }
     const YamlDocument& document_;
@@ -241,8 +239,8 @@ private:
     }
 
     [[nodiscard]] std::string pair(std::size_t a, std::size_t b) const {
-        return "[" + std::to_string(a) + ", " + std::to_string(b) + "] (" + p_.elements[a] + "-" +
-               p_.elements[b] + ")";
+        return std::string("[") + std::to_string(a) + ", " + std::to_string(b) + "] (" + p_.elements[a] +
+               "-" + p_.elements[b] + ")";
     }
 
     Bond read_bond(const YamlNode& node, const std::string& name) const {

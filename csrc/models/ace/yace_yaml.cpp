@@ -374,6 +374,11 @@ private:
 
 }  // namespace
 
+std::string quoted(std::string_view text) {
+    std::string result(1, '\'');
+    return result.append(text).append(1, '\'');
+}
+
 YamlDocument::YamlDocument(std::string text, std::string path)
     : text_(std::move(text)), path_(std::move(path)), root_(Parser(text_, path_, unescaped_).document()) {}
 
@@ -384,11 +389,10 @@ void YamlDocument::fail(int line, const std::string& what) const {
 double YamlDocument::number(const YamlNode& node, std::string_view name) const {
     double value = 0;
     if (node.kind != YamlNode::Kind::scalar || node.quoted || !parse_number(node.text, value)) {
-        fail(node.line,
-             "'" + std::string(name) + "' must be a number" +
-                 (node.kind == YamlNode::Kind::scalar ? ", not '" + std::string(node.text) + "'" : ""));
+        fail(node.line, quoted(name) + " must be a number" +
+                            (node.kind == YamlNode::Kind::scalar ? ", not " + quoted(node.text) : ""));
     }
-    if (!std::isfinite(value)) fail(node.line, "'" + std::string(name) + "' is not finite");
+    if (!std::isfinite(value)) fail(node.line, quoted(name) + " is not finite");
     return value;
 }
 
@@ -398,12 +402,11 @@ int YamlDocument::integer(const YamlNode& node, std::string_view name, int lowes
     const bool scalar = node.kind == YamlNode::Kind::scalar && !node.quoted && !node.text.empty();
     const auto result = scalar ? std::from_chars(node.text.data(), end, value) : std::from_chars_result{};
     if (!scalar || result.ec != std::errc() || result.ptr != end) {
-        fail(node.line,
-             "'" + std::string(name) + "' must be an integer" +
-                 (node.kind == YamlNode::Kind::scalar ? ", not '" + std::string(node.text) + "'" : ""));
+        fail(node.line, quoted(name) + " must be an integer" +
+                            (node.kind == YamlNode::Kind::scalar ? ", not " + quoted(node.text) : ""));
     }
     if (value < lowest || value > highest) {
-        fail(node.line, "'" + std::string(name) + "' is " + std::to_string(value) + ", expected " +
+        fail(node.line, quoted(name) + " is " + std::to_string(value) + ", expected " +
                             std::to_string(lowest) + " to " + std::to_string(highest));
     }
     return value;

@@ -12,6 +12,9 @@
 
 namespace tektite::ace {
 
+/// 'text', for messages.
+std::string quoted(std::string_view text);
+
 struct YamlNode {
     enum class Kind { scalar, sequence, mapping };
     Kind kind = Kind::scalar;

@@ -23,11 +23,11 @@ inline void step_function(double x, double cutoff, double width, double& value, 
     slope = -1.875 / width * q * q;
 }
 
-/// Energy of each lane from its densities; overwrites rho by dE/drho and core by dE/dcore; for "zbl" dE_ddistance is the
-/// derivative with respect to the smallest distance.
+/// Energy of each lane from its densities; overwrites rho by dE/drho and core by dE/dcore; for "zbl"
+/// dE_ddistance is the derivative with respect to the smallest distance.
 template <typename T, int W>
-[[gnu::noinline]] void embed(const CenterView<T>& center, T* rho, T* core, const double* distance, double* dE_ddistance,
-           double* energies) {
+[[gnu::noinline]] void embed(const CenterView<T>& center, T* rho, T* core, const double* distance,
+                             double* dE_ddistance, double* energies) {
     for (int b = 0; b < W; ++b) {
         double sum = 0.0;
         double slopes[n_density_limit];
@@ -57,7 +57,8 @@ template <typename T, int W>
 
 /// "zbl" only: which edge is the nearest of each lane, in units of its bond's transition width.
 template <typename T, int W>
-void nearest_edges(const CenterView<T>& center, const BlockView& block, double* distance, std::ptrdiff_t* nearest) {
+void nearest_edges(const CenterView<T>& center, const BlockView& block, double* distance,
+                   std::ptrdiff_t* nearest) {
     for (int b = 0; b < W; ++b) {
         distance[b] = 2.0;  // beyond the transition
         nearest[b] = -1;
@@ -66,7 +67,8 @@ void nearest_edges(const CenterView<T>& center, const BlockView& block, double* 
             const BondView<T>& bond = center.bonds[s];
             for (int k = block.species_begin[s]; k < block.species_begin[s + 1]; ++k) {
                 const std::ptrdiff_t p = static_cast<std::ptrdiff_t>(k) * W + b;
-                const double r = __builtin_sqrt(block.x[p] * block.x[p] + block.y[p] * block.y[p] + block.z[p] * block.z[p]);
+                const double r = __builtin_sqrt(block.x[p] * block.x[p] + block.y[p] * block.y[p] +
+                                                block.z[p] * block.z[p]);
                 const double d = r - bond.transition_start;
                 if (r >= bond.cutoff || (nearest[b] >= 0 && d >= smallest)) continue;
                 smallest = d;
@@ -78,7 +80,8 @@ void nearest_edges(const CenterView<T>& center, const BlockView& block, double* 
 }
 
 template <typename T, int W>
-void compute(const CenterView<T>& center, const BlockView& block, const Scratch<T>& scratch, double* energies) {
+void compute(const CenterView<T>& center, const BlockView& block, const Scratch<T>& scratch,
+             double* energies) {
     using V = Vector<T, W>;
     alignas(64) T rho[n_density_limit * W] = {};
     alignas(64) T core[W] = {};
@@ -88,7 +91,9 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
         const int begin = block.species_begin[s], end = block.species_begin[s + 1];
         if (begin == end) continue;
         locate_edges<T, W>(bond, block, scratch, begin, end);
-        forward_base<T, W>(center, bond, scratch, begin, end);
+        with_largest_l(bond.l_max, [&](auto l) {
+            forward_base<decltype(l)::value, T, W>(center, bond, scratch, begin, end);
+        });
         for (int k = begin; k < end; ++k) {
             const T* row = scratch.radial + static_cast<std::size_t>(k) * scratch.row_max * W;
             if (bond.density_column >= 0)
@@ -113,12 +118,16 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
         const int begin = block.species_begin[s], end = block.species_begin[s + 1];
         if (begin == end) continue;
         const BondView<T>& bond = center.bonds[s];
-        backward_base<T, W>(center, bond, block, scratch, rho, core, begin, end);
+        with_largest_l(bond.l_max, [&](auto l) {
+            backward_base<decltype(l)::value, T, W>(center, bond, block, scratch, rho, core, begin, end);
+        });
         if (!center.zbl || !(bond.transition_width > 0)) continue;
         for (int b = 0; b < W; ++b) {
             const std::ptrdiff_t p = nearest[b];
-            if (p < static_cast<std::ptrdiff_t>(begin) * W || p >= static_cast<std::ptrdiff_t>(end) * W) continue;
-            const double r = __builtin_sqrt(block.x[p] * block.x[p] + block.y[p] * block.y[p] + block.z[p] * block.z[p]);
+            if (p < static_cast<std::ptrdiff_t>(begin) * W || p >= static_cast<std::ptrdiff_t>(end) * W)
+                continue;
+            const double r =
+                __builtin_sqrt(block.x[p] * block.x[p] + block.y[p] * block.y[p] + block.z[p] * block.z[p]);
             const double slope = dE_ddistance[b] / (bond.transition_width * r);
             block.dE_dx[p] += slope * block.x[p];
             block.dE_dy[p] += slope * block.y[p];
@@ -140,7 +149,8 @@ void compute_float(const CenterView<float>& center, const BlockView& block, cons
 }  // namespace
 
 const KernelTable& kernels() {
-    static constexpr KernelTable table{native_lanes<double>, native_lanes<float>, compute_double, compute_float};
+    static constexpr KernelTable table{native_lanes<double>, native_lanes<float>, compute_double,
+                                       compute_float};
     return table;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A_{s n l m} = sum over neighbours of R_nl(r) Y_lm, and the way back from dE/dA to dE/dr of every edge.
 //
-// Flops an edge with N = number of complex A of the neighbour's species: 4 N forward, 8 N backward, plus some 12 a
-// harmonic. Everything runs with centres in the lanes.
+// Flops an edge with N = number of complex A of the neighbour's species: 4 N forward, 8 N backward, plus some
+// 12 a harmonic. Everything runs with centres in the lanes.
 #pragma once
 
 #include "base/simd.hpp"
@@ -16,27 +16,41 @@ namespace {
 /// Radial functions taken together: two accumulators each, plus harmonics, must fit the registers.
 inline constexpr int radial_tile = register_count == 32 ? 12 : 6;
 
+/// The largest l as a constant where it is small (L >= 0), so that the loops over (l, m) unroll, else from
+/// the bond.
+template <int L>
+[[gnu::always_inline]] inline int largest_l(int l_max) {
+    return L >= 0 ? L : l_max;
+}
+template <int L>
+inline constexpr int l_bound = L >= 0 ? L : l_max_limit;
+
 /// Y_lm of one step into out[lm][2][W].
-template <typename T, int W>
-void harmonics_of_step(const CenterView<T>& center, int l_max, const Scratch<T>& scratch, int step, T* out) {
+template <int L, typename T, int W>
+void harmonics_of_step(const CenterView<T>& center, int bond_l_max, const Scratch<T>& scratch, int step,
+                       T* out) {
     using V = Vector<T, W>;
+    const int l_max = largest_l<L>(bond_l_max);
     const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
-    V q[lm_count(l_max_limit)], re[l_max_limit + 1], im[l_max_limit + 1];
-    legendre<V, T>(l_max, center.legendre_a, center.legendre_b, center.legendre_diagonal, load<V>(unit + 2 * W), q);
+    V q[lm_count(l_bound<L>)], re[l_bound<L> + 1], im[l_bound<L> + 1];
+    legendre<V, T>(l_max, center.legendre_a, center.legendre_b, center.legendre_diagonal,
+                   load<V>(unit + 2 * W), q);
     azimuthal_powers<V>(l_max, load<V>(unit), load<V>(unit + W), re, im);
+#pragma GCC unroll 16
     for (int l = 0; l <= l_max; ++l)
+#pragma GCC unroll 16
         for (int m = 0; m <= l; ++m) {
             const int i = lm_index(l, m);
             store(out + 2 * i * W, q[i] * re[m]);
-            store(out + (2 * i + 1) * W, q[i] * im[m]);
+            if (m > 0) store(out + (2 * i + 1) * W, q[i] * im[m]);
         }
 }
 
-/// Adds `steps` edges to N neighbouring A of one (l, m). radial: [step][row_max][W] at the first n; harmonic: [step]
-/// [stride][W]; A: [N][2][W].
+/// Adds `steps` edges to N neighbouring A of one (l, m). radial: [step][row_max][W] at the first n; harmonic:
+/// [step] [stride][W]; A: [N][2][W].
 template <int N, bool complex, typename T, int W>
-void accumulate(const T* radial, std::size_t radial_stride, const T* harmonic, std::size_t harmonic_stride, int steps,
-                T* A) {
+void accumulate(const T* radial, std::size_t radial_stride, const T* harmonic, std::size_t harmonic_stride,
+                int steps, T* A) {
     using V = Vector<T, W>;
     V re[N], im[N];
 #pragma GCC unroll 12
@@ -45,7 +59,9 @@ void accumulate(const T* radial, std::size_t radial_stride, const T* harmonic, s
         if constexpr (complex) im[n] = load<V>(A + (2 * n + 1) * W);
     }
     for (int k = 0; k < steps; ++k) {
-        const V y_re = load<V>(harmonic), y_im = load<V>(harmonic + W);
+        const V y_re = load<V>(harmonic);
+        V y_im = V{};
+        if constexpr (complex) y_im = load<V>(harmonic + W);
 #pragma GCC unroll 12
         for (int n = 0; n < N; ++n) {
             const V r = load<V>(radial + n * W);
@@ -74,8 +90,9 @@ template <int N = radial_tile, typename Action>
 }
 
 /// Forward: adds the edges of all steps of one neighbour species to A.
-template <typename T, int W>
-void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Scratch<T>& scratch, int begin, int end) {
+template <int L, typename T, int W>
+void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Scratch<T>& scratch, int begin,
+                  int end) {
     const std::size_t radial_stride = static_cast<std::size_t>(scratch.row_max) * W;
     const std::size_t harmonic_stride = static_cast<std::size_t>(lm_count(bond.l_max)) * 2 * W;
     for (int tile = begin; tile < end; tile += tile_steps) {
@@ -83,8 +100,8 @@ void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Sc
         for (int k = 0; k < steps; ++k) {
             radial_rows<T, W>(bond, scratch, tile + k);
             if (bond.l_max >= 0)
-                harmonics_of_step<T, W>(center, bond.l_max, scratch, tile + k,
-                                        scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride);
+                harmonics_of_step<L, T, W>(center, bond.l_max, scratch, tile + k,
+                                           scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride);
         }
         const T* radial = scratch.radial + static_cast<std::size_t>(tile) * radial_stride;
         for (int l = 0; l <= bond.l_max; ++l)
@@ -95,8 +112,9 @@ void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Sc
                     constexpr int N = decltype(count)::value;
                     for (int m = 0; m <= l; ++m) {
                         const T* y = scratch.harmonics + static_cast<std::size_t>(2 * lm_index(l, m)) * W;
-                        T* A = scratch.nodes +
-                               static_cast<std::size_t>(bond.first_A[l] + m * bond.n_radial[l] + first) * 2 * W;
+                        T* A =
+                            scratch.nodes +
+                            static_cast<std::size_t>(bond.first_A[l] + m * bond.n_radial[l] + first) * 2 * W;
                         if (m == 0)
                             accumulate<N, false, T, W>(r, radial_stride, y, harmonic_stride, steps, A);
                         else
@@ -107,26 +125,28 @@ void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Sc
     }
 }
 
-/// For N radial functions of one l: adds to dE_dY[m][2][W] and returns sum_n dE/dR_n dR_n/dr.
-template <int N, typename T, int W>
+/// For N radial functions of one l: writes (or adds to) dE_dY[m][2][W] and returns sum_n dE/dR_n dR_n/dr.
+template <int N, bool add, typename T, int W>
 Vector<T, W> contract_adjoint(const T* radial, const T* slope, const T* adjoint, std::size_t m_stride, int l,
-                              const Vector<T, W>* y, Vector<T, W>* dE_dY) {
+                              const T* y, T* dE_dY) {
     using V = Vector<T, W>;
     V dE_dR[N];
     {
-        V sum = dE_dY[0];
+        const V y_re = load<V>(y);
+        V sum = add ? load<V>(dE_dY) : V{};
 #pragma GCC unroll 12
         for (int n = 0; n < N; ++n) {
             const V g = load<V>(adjoint + 2 * n * W);
             sum += g * load<V>(radial + n * W);
-            dE_dR[n] = g * y[0];
+            dE_dR[n] = g * y_re;
         }
-        dE_dY[0] = sum;
+        store(dE_dY, sum);
     }
     for (int m = 1; m <= l; ++m) {
         adjoint += m_stride;
-        V sum_re = dE_dY[2 * m], sum_im = dE_dY[2 * m + 1];
-        const V y_re = y[2 * m], y_im = y[2 * m + 1];
+        T* out = dE_dY + 2 * m * W;
+        V sum_re = add ? load<V>(out) : V{}, sum_im = add ? load<V>(out + W) : V{};
+        const V y_re = load<V>(y + 2 * m * W), y_im = load<V>(y + (2 * m + 1) * W);
 #pragma GCC unroll 12
         for (int n = 0; n < N; ++n) {
             const V g_re = load<V>(adjoint + 2 * n * W), g_im = load<V>(adjoint + (2 * n + 1) * W);
@@ -136,8 +156,8 @@ Vector<T, W> contract_adjoint(const T* radial, const T* slope, const T* adjoint,
             dE_dR[n] += g_re * y_re;
             dE_dR[n] += g_im * y_im;
         }
-        dE_dY[2 * m] = sum_re;
-        dE_dY[2 * m + 1] = sum_im;
+        store(out, sum_re);
+        store(out + W, sum_im);
     }
     V along = V{};
 #pragma GCC unroll 12
@@ -145,13 +165,31 @@ Vector<T, W> contract_adjoint(const T* radial, const T* slope, const T* adjoint,
     return along;
 }
 
-/// Backward: dE/dr_ij of the edges [begin, end) of one neighbour species. dE_drho: [n_density][W]; dE_dcore: [W].
 template <typename T, int W>
+using Contraction = Vector<T, W> (*)(const T*, const T*, const T*, std::size_t, int, const T*, T*);
+
+/// contract_adjoint by the number of radial functions.
+template <bool add, typename T, int W>
+Contraction<T, W> contraction(int n) {
+    Contraction<T, W> found = nullptr;
+    with_count(n, [&](auto count) { found = contract_adjoint<decltype(count)::value, add, T, W>; });
+    return found;
+}
+
+/// Backward: dE/dr_ij of the edges [begin, end) of one neighbour species. dE_drho: [n_density][W]; dE_dcore:
+/// [W].
+template <int L, typename T, int W>
 void backward_base(const CenterView<T>& center, const BondView<T>& bond, const BlockView& block,
                    const Scratch<T>& scratch, const T* dE_drho, const T* dE_dcore, int begin, int end) {
     using V = Vector<T, W>;
     const std::size_t radial_stride = static_cast<std::size_t>(scratch.row_max) * W;
-    const int l_max = bond.l_max;
+    const int l_max = largest_l<L>(bond.l_max);
+    Contraction<T, W> first_tile[l_bound<L> + 1];
+    for (int l = 0; l <= l_max; ++l)
+        first_tile[l] =
+            contraction<false, T, W>(bond.n_radial[l] < radial_tile ? bond.n_radial[l] : radial_tile);
+    alignas(64) T harmonic[2 * (l_bound<L> + 1) * W];
+    alignas(64) T dE_dY[2 * (l_bound<L> + 1) * W] = {};
     for (int step = begin; step < end; ++step) {
         const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
         const V x = load<V>(unit), y = load<V>(unit + W), z = load<V>(unit + 2 * W);
@@ -165,41 +203,50 @@ void backward_base(const CenterView<T>& center, const BondView<T>& bond, const B
 
         V gx = V{}, gy = V{}, gz = V{};
         if (l_max >= 0) {
-            V q[lm_count(l_max_limit)], re[l_max_limit + 1], im[l_max_limit + 1];
+            V q[lm_count(l_bound<L>)], re[l_bound<L> + 1], im[l_bound<L> + 1];
             legendre<V, T>(l_max, center.legendre_a, center.legendre_b, center.legendre_diagonal, z, q);
             azimuthal_powers<V>(l_max, x, y, re, im);
             // Per m: sum over l of Q_lm dE/dY_lm and of dQ_lm/dz dE/dY_lm.
-            V plain_re[l_max_limit + 1], plain_im[l_max_limit + 1], sloped_re[l_max_limit + 1], sloped_im[l_max_limit + 1];
+            V plain_re[l_bound<L> + 1], plain_im[l_bound<L> + 1], sloped_re[l_bound<L> + 1],
+                sloped_im[l_bound<L> + 1];
+#pragma GCC unroll 16
             for (int m = 0; m <= l_max; ++m) plain_re[m] = plain_im[m] = sloped_re[m] = sloped_im[m] = V{};
+#pragma GCC unroll 16
             for (int l = 0; l <= l_max; ++l) {
-                V harmonic[2 * (l_max_limit + 1)], dE_dY[2 * (l_max_limit + 1)];
+                const int n_radial = bond.n_radial[l];
+                if (n_radial == 0) continue;
+#pragma GCC unroll 16
                 for (int m = 0; m <= l; ++m) {
-                    const V value = q[lm_index(l, m)];
-                    harmonic[2 * m] = value * re[m];
-                    harmonic[2 * m + 1] = value * im[m];
-                    dE_dY[2 * m] = dE_dY[2 * m + 1] = V{};
+                    store(harmonic + 2 * m * W, q[lm_index(l, m)] * re[m]);
+                    store(harmonic + (2 * m + 1) * W, q[lm_index(l, m)] * im[m]);
                 }
-                const std::size_t m_stride = static_cast<std::size_t>(bond.n_radial[l]) * 2 * W;
-                for (int first = 0; first < bond.n_radial[l]; first += radial_tile) {
-                    const int n = bond.n_radial[l] - first < radial_tile ? bond.n_radial[l] - first : radial_tile;
-                    const std::size_t column = static_cast<std::size_t>(bond.first_column[l] + first) * W;
-                    const T* adjoint = scratch.adjoints + static_cast<std::size_t>(bond.first_A[l] + first) * 2 * W;
-                    with_count(n, [&](auto count) {
-                        along += contract_adjoint<decltype(count)::value, T, W>(radial + column, slope + column, adjoint,
-                                                                               m_stride, l, harmonic, dE_dY);
-                    });
+                const std::size_t m_stride = static_cast<std::size_t>(n_radial) * 2 * W;
+                const std::size_t column = static_cast<std::size_t>(bond.first_column[l]) * W;
+                const T* adjoint = scratch.adjoints + static_cast<std::size_t>(bond.first_A[l]) * 2 * W;
+                along +=
+                    first_tile[l](radial + column, slope + column, adjoint, m_stride, l, harmonic, dE_dY);
+                for (int n = radial_tile; n < n_radial; n += radial_tile) {
+                    const std::size_t more = column + static_cast<std::size_t>(n) * W;
+                    along += contraction<true, T, W>(n_radial - n < radial_tile ? n_radial - n : radial_tile)(
+                        radial + more, slope + more, adjoint + static_cast<std::size_t>(n) * 2 * W, m_stride,
+                        l, harmonic, dE_dY);
                 }
+#pragma GCC unroll 16
                 for (int m = 0; m <= l; ++m) {
                     const int i = lm_index(l, m);
-                    plain_re[m] += q[i] * dE_dY[2 * m];
-                    plain_im[m] += q[i] * dE_dY[2 * m + 1];
+                    const V t_re = load<V>(dE_dY + 2 * m * W), t_im = load<V>(dE_dY + (2 * m + 1) * W);
+                    if (m > 0) {
+                        plain_re[m] += q[i] * t_re;
+                        plain_im[m] += q[i] * t_im;
+                    }
                     if (m == l) continue;
                     const V dq = center.legendre_slope[i] * q[i + 1];
-                    sloped_re[m] += dq * dE_dY[2 * m];
-                    sloped_im[m] += dq * dE_dY[2 * m + 1];
+                    sloped_re[m] += dq * t_re;
+                    if (m > 0) sloped_im[m] += dq * t_im;
                 }
             }
             gz = sloped_re[0];
+#pragma GCC unroll 16
             for (int m = 1; m <= l_max; ++m) {
                 gz += sloped_re[m] * re[m] + sloped_im[m] * im[m];
                 const T factor = static_cast<T>(m);
@@ -218,6 +265,19 @@ void backward_base(const CenterView<T>& center, const BondView<T>& bond, const B
             block.dE_dy[p + b] = static_cast<double>(out_y[b]);
             block.dE_dz[p + b] = static_cast<double>(out_z[b]);
         }
+    }
+}
+
+/// Calls action with the largest l as a constant up to 7, with -1 beyond (and where there is none).
+template <int L = 7, typename Action>
+[[gnu::always_inline]] inline void with_largest_l(int l_max, Action&& action) {
+    if constexpr (L >= 0) {
+        if (l_max == L)
+            action(std::integral_constant<int, L>{});
+        else
+            with_largest_l<L - 1>(l_max, action);
+    } else {
+        action(std::integral_constant<int, -1>{});
     }
 }
 

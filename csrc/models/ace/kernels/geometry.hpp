@@ -10,12 +10,14 @@ namespace {
 
 /// Distances, unit vectors and table positions of the steps [begin, end), all in double: 30 flops an edge.
 template <typename T, int W>
-[[gnu::noinline]] void locate_edges(const BondView<T>& bond, const BlockView& block, const Scratch<T>& scratch, int begin, int end) {
+[[gnu::noinline]] void locate_edges(const BondView<T>& bond, const BlockView& block,
+                                    const Scratch<T>& scratch, int begin, int end) {
     constexpr int WD = native_lanes<double> < W ? native_lanes<double> : W;
     using D = Vector<double, WD>;
     using I = Vector<std::int64_t, WD>;
     const int zero_bin = bond.first_bin[bond.n_segments];
-    for (std::size_t p = static_cast<std::size_t>(begin) * W; p < static_cast<std::size_t>(end) * W; p += WD) {
+    for (std::size_t p = static_cast<std::size_t>(begin) * W; p < static_cast<std::size_t>(end) * W;
+         p += WD) {
         const D x = load<D>(block.x + p), y = load<D>(block.y + p), z = load<D>(block.z + p);
         const D r2 = x * x + y * y + z * z;
         D r;
@@ -50,15 +52,16 @@ template <typename T, int W>
     }
 }
 
-/// Radial functions and slopes of one step: each lane's table row is read contiguously (6 loads, 9 multiply-adds for W
-/// functions) and W rows are transposed in registers.
+/// Radial functions and slopes of one step: each lane's table row is read contiguously (6 loads, 9
+/// multiply-adds for W functions) and W rows are transposed in registers.
 template <typename T, int W>
 void radial_rows(const BondView<T>& bond, const Scratch<T>& scratch, int step) {
     using V = Vector<T, W>;
     const std::size_t row = static_cast<std::size_t>(bond.row);
     const std::size_t p = static_cast<std::size_t>(step) * W;
     const T* rows[W];
-    for (int b = 0; b < W; ++b) rows[b] = bond.coefficients + static_cast<std::size_t>(scratch.bin[p + b]) * 6 * row;
+    for (int b = 0; b < W; ++b)
+        rows[b] = bond.coefficients + static_cast<std::size_t>(scratch.bin[p + b]) * 6 * row;
     const T* t = scratch.position + p;
     const T* inverse_width = scratch.inverse_width + p;
     T* out = scratch.radial + static_cast<std::size_t>(step) * scratch.row_max * W;

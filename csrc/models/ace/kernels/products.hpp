@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Densities from the product graph and, given dE/drho, the adjoints of A.
 //
-// A term costs 2 + n_density multiply-adds forward (2 with one density) and n_density + 4 backward (4 with one).
+// A term costs 2 + n_density multiply-adds forward (2 with one density) and n_density + 4 backward (4 with
+// one).
 #pragma once
 
 #include "base/simd.hpp"
@@ -86,7 +87,8 @@ template <int ND, typename T, int W>
 
 /// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W].
 template <int ND, typename T, int W>
-[[gnu::noinline]] void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints, const T* dE_drho) {
+[[gnu::noinline]] void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints,
+                                         const T* dE_drho) {
     using V = Vector<T, W>;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : center.n_density;

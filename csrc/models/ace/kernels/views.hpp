@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the ACE kernels see: plain pointers into tables that the potential owns, and scratch that a thread owns.
-// T is double, or float in mixed precision.
+// What the ACE kernels see: plain pointers into tables that the potential owns, and scratch that a thread
+// owns. T is double, or float in mixed precision.
 #pragma once
 
 #include <cstddef>
@@ -10,26 +10,27 @@
 
 namespace tektite::ace {
 
-/// Tables of one (centre, neighbour) pair of species. A row of radial functions holds, for l = 0 .. l_max, the R_nl in
-/// use; then, for each density, the sum of all rank-1 functions; then, if core_column >= 0, the core repulsion.
+/// Tables of one (centre, neighbour) pair of species. A row of radial functions holds, for l = 0 .. l_max,
+/// the R_nl in use; then, for each density, the sum of all rank-1 functions; then, if core_column >= 0, the
+/// core repulsion.
 template <typename T>
 struct BondView {
-    int row;                        ///< length of a table row
-    int n_columns;                  ///< columns in use
+    int row;        ///< length of a table row
+    int n_columns;  ///< columns in use
     int n_segments;
-    const double* start;            ///< [n_segments]
-    const double* inverse_width;    ///< [n_segments]
-    const int* first_bin;           ///< [n_segments + 1]
-    const T* coefficients;          ///< [n_bins + 1][6][row], the last bin zero
+    const double* start;          ///< [n_segments]
+    const double* inverse_width;  ///< [n_segments]
+    const int* first_bin;         ///< [n_segments + 1]
+    const T* coefficients;        ///< [n_bins + 1][6][row], the last bin zero
     double cutoff;
-    int l_max;                      ///< largest l in use, -1: none
-    const int* n_radial;            ///< [l_max + 1]
-    const int* first_column;        ///< [l_max + 1]
-    const int* first_A;             ///< [l_max + 1]
-    int density_column;             ///< first of n_density columns, -1: no rank-1 function
-    int core_column;                ///< -1: no core repulsion
-    double transition_start;        ///< "zbl": inner cutoff minus its width
-    double transition_width;        ///< "zbl"
+    int l_max;                ///< largest l in use, -1: none
+    const int* n_radial;      ///< [l_max + 1]
+    const int* first_column;  ///< [l_max + 1]
+    const int* first_A;       ///< [l_max + 1]
+    int density_column;       ///< first of n_density columns, -1: no rank-1 function
+    int core_column;          ///< -1: no core repulsion
+    double transition_start;  ///< "zbl": inner cutoff minus its width
+    double transition_width;  ///< "zbl"
 };
 
 /// One row of the product graph; numbers as in ProductGraph::Row.
@@ -40,27 +41,27 @@ struct ProductRow {
 template <typename T>
 struct CenterView {
     int n_elements;
-    const BondView<T>* bonds;       ///< [n_elements]
-    int l_max;                      ///< largest over the bonds
+    const BondView<T>* bonds;  ///< [n_elements]
+    int l_max;                 ///< largest over the bonds
     const T* legendre_a;
     const T* legendre_b;
     const T* legendre_slope;
     const T* legendre_diagonal;
-    int n_base;                     ///< number of A
-    int n_nodes;                    ///< A and kept products
+    int n_base;   ///< number of A
+    int n_nodes;  ///< A and kept products
     int n_rows;
     const ProductRow* rows;
     const std::int32_t* others;
     const T* coefficients;
     std::size_t n_terms;
-    std::size_t n_coefficients;     ///< sets of n_density
+    std::size_t n_coefficients;  ///< sets of n_density
     int n_density;
     EmbeddingKind embedding;
-    const double* prefactors;       ///< [n_density]
-    const double* exponents;        ///< [n_density]
+    const double* prefactors;  ///< [n_density]
+    const double* exponents;   ///< [n_density]
     double rho_core_cutoff, drho_core_cutoff;
     double isolated_energy;
-    bool zbl;                       ///< the smallest distance, not the core density, switches the products off
+    bool zbl;  ///< the smallest distance, not the core density, switches the products off
 };
 
 /// A block of centres, lanes = centres: see EdgeBlock.
@@ -74,16 +75,16 @@ struct BlockView {
 /// Memory of one thread; all arrays 64-byte aligned.
 template <typename T>
 struct Scratch {
-    T* nodes;            ///< [n_nodes][2][lanes] values
-    T* adjoints;         ///< [n_nodes][2][lanes] dE/d(re, im)
-    T* radial;           ///< [n_steps][row_max][lanes]
-    T* radial_slope;     ///< [n_steps][row_max][lanes] derivatives
-    T* unit;             ///< [n_steps][3][lanes]
-    T* inverse_r;        ///< [n_steps][lanes]
-    T* position;         ///< [n_steps][lanes] t in the bin
-    T* inverse_width;    ///< [n_steps][lanes]
-    std::int64_t* bin;   ///< [n_steps][lanes]
-    T* harmonics;        ///< [tile][lm_count][2][lanes]
+    T* nodes;           ///< [n_nodes][2][lanes] values
+    T* adjoints;        ///< [n_nodes][2][lanes] dE/d(re, im)
+    T* radial;          ///< [n_steps][row_max][lanes]
+    T* radial_slope;    ///< [n_steps][row_max][lanes] derivatives
+    T* unit;            ///< [n_steps][3][lanes]
+    T* inverse_r;       ///< [n_steps][lanes]
+    T* position;        ///< [n_steps][lanes] t in the bin
+    T* inverse_width;   ///< [n_steps][lanes]
+    std::int64_t* bin;  ///< [n_steps][lanes]
+    T* harmonics;       ///< [tile][lm_count][2][lanes]
     int row_max;
 };
 
@@ -97,8 +98,10 @@ inline constexpr int n_density_limit = 16;
 struct KernelTable {
     int lanes_double, lanes_float;
     /// Writes energies[lanes] (E0 included) and the gradients of the block.
-    void (*compute_double)(const CenterView<double>&, const BlockView&, const Scratch<double>&, double* energies);
-    void (*compute_float)(const CenterView<float>&, const BlockView&, const Scratch<float>&, double* energies);
+    void (*compute_double)(const CenterView<double>&, const BlockView&, const Scratch<double>&,
+                           double* energies);
+    void (*compute_float)(const CenterView<float>&, const BlockView&, const Scratch<float>&,
+                          double* energies);
 };
 
 namespace baseline {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An edge costs 8 flops and, with AVX-512, a gather of 3 doubles and 1 integer and 4 compressed stores for 8 edges.
+// An edge costs 8 flops and, with AVX-512, a gather of 3 doubles and 1 integer and 4 compressed stores for 8
+// edges.
 #include "models/edges/kernels/gather.hpp"
 
 #include "base/simd.hpp"
@@ -62,7 +63,8 @@ bool compact_lanes(const GatherInput& in, const CompactEdges& out) {
         const std::int32_t* row = in.neighbor_rows[i];
         const std::int32_t n = in.neighbor_counts[i];
         std::size_t count = 0;
-        double *x_out = out.x + b * out.stride, *y_out = out.y + b * out.stride, *z_out = out.z + b * out.stride;
+        double *x_out = out.x + b * out.stride, *y_out = out.y + b * out.stride,
+               *z_out = out.z + b * out.stride;
         std::int32_t* j_out = out.neighbor + b * out.stride;
         __mmask8 bad = 0;
         for (std::int32_t k = 0; k < n; k += 8) {
@@ -76,7 +78,8 @@ bool compact_lanes(const GatherInput& in, const CompactEdges& out) {
             __m512d y = _mm512_mask_i64gather_pd(none, live, offset, in.positions + 1, 8);
             __m512d z = _mm512_mask_i64gather_pd(none, live, offset, in.positions + 2, 8);
             if constexpr (shifted) {
-                const __m512i s64 = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(live, in.shift_rows[i] + k));
+                const __m512i s64 =
+                    _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(live, in.shift_rows[i] + k));
                 const __m512i shift = _mm512_add_epi64(s64, _mm512_add_epi64(s64, s64));
                 x = _mm512_add_pd(x, _mm512_mask_i64gather_pd(none, live, shift, in.shift_vectors, 8));
                 y = _mm512_add_pd(y, _mm512_mask_i64gather_pd(none, live, shift, in.shift_vectors + 1, 8));
@@ -86,19 +89,21 @@ bool compact_lanes(const GatherInput& in, const CompactEdges& out) {
             y = _mm512_sub_pd(y, yi);
             z = _mm512_sub_pd(z, zi);
             const __m512d r2 = _mm512_fmadd_pd(x, x, _mm512_fmadd_pd(y, y, _mm512_mul_pd(z, z)));
-            const __m256i species = _mm256_mmask_i32gather_epi32(_mm256_set1_epi32(-1), live, j, in.species, 4);
+            const __m256i species =
+                _mm256_mmask_i32gather_epi32(_mm256_set1_epi32(-1), live, j, in.species, 4);
             const __mmask8 seen = _mm256_movepi32_mask(species) ^ 0xff;
             bad |= seen & live & _mm512_cmp_pd_mask(r2, _mm512_setzero_pd(), _CMP_NGT_UQ);
-            const __m512d limit =
-                several_species
-                    ? _mm512_i32gather_pd(_mm256_add_epi32(species, _mm256_set1_epi32(1)), in.squared_cutoffs, 8)
-                    : _mm512_maskz_mov_pd(seen, _mm512_set1_pd(in.squared_cutoffs[1]));
+            const __m512d limit = several_species
+                                      ? _mm512_i32gather_pd(_mm256_add_epi32(species, _mm256_set1_epi32(1)),
+                                                            in.squared_cutoffs, 8)
+                                      : _mm512_maskz_mov_pd(seen, _mm512_set1_pd(in.squared_cutoffs[1]));
             const __mmask8 inside = live & _mm512_cmp_pd_mask(r2, limit, _CMP_LT_OQ);
             // Compressing in registers and storing whole ones is faster than compressed stores.
             _mm512_storeu_pd(x_out + count, _mm512_maskz_compress_pd(inside, x));
             _mm512_storeu_pd(y_out + count, _mm512_maskz_compress_pd(inside, y));
             _mm512_storeu_pd(z_out + count, _mm512_maskz_compress_pd(inside, z));
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(j_out + count), _mm256_maskz_compress_epi32(inside, j));
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(j_out + count),
+                                _mm256_maskz_compress_epi32(inside, j));
             if constexpr (several_species)
                 _mm256_storeu_si256(reinterpret_cast<__m256i*>(out.species + b * out.stride + count),
                                     _mm256_maskz_compress_epi32(inside, species));
@@ -125,14 +130,15 @@ void interleave_array(const T* in, std::size_t stride, std::size_t lanes, std::s
         for (std::size_t k = 0; k < n_steps; k += W) {
             V rows[W];
 #pragma GCC unroll 16
-            for (std::size_t r = 0; r < W; ++r) rows[r] = *reinterpret_cast<const Unaligned*>(in + (b + r) * stride + k);
+            for (std::size_t r = 0; r < W; ++r)
+                rows[r] = *reinterpret_cast<const Unaligned*>(in + (b + r) * stride + k);
             transpose<W>(rows);
             for (std::size_t r = 0; r < W && k + r < n_steps; ++r) store(out + (k + r) * lanes + b, rows[r]);
         }
 }
 
-void interleave(const CompactEdges& edges, int lanes, int n_steps, double pad, double* x, double* y, double* z,
-                std::int32_t* neighbor) {
+void interleave(const CompactEdges& edges, int lanes, int n_steps, double pad, double* x, double* y,
+                double* z, std::int32_t* neighbor) {
     constexpr int W = native_lanes<double>;
     const auto n_lanes = static_cast<std::size_t>(lanes), steps = static_cast<std::size_t>(n_steps);
     if (lanes % W != 0) {
@@ -148,7 +154,8 @@ void interleave(const CompactEdges& edges, int lanes, int n_steps, double pad, d
         return;
     }
     for (std::size_t b = 0; b < n_lanes; ++b)
-        for (std::size_t p = b * edges.stride + static_cast<std::size_t>(edges.count[b]); p < b * edges.stride + steps; ++p) {
+        for (std::size_t p = b * edges.stride + static_cast<std::size_t>(edges.count[b]);
+             p < b * edges.stride + steps; ++p) {
             edges.x[p] = edges.y[p] = 0.0;
             edges.z[p] = pad;
             edges.neighbor[p] = -1;
