@@ -64,9 +64,9 @@ class Settings:
         mixing_alpha: mixing parameter of Broyden's method.
     """
 
-    cutoff: float = 250.0
-    rel_cutoff: float = 40.0
-    eps_default: str = "1.0E-10"
+    cutoff: float = 200.0
+    rel_cutoff: float = 30.0
+    eps_default: str = "1.0E-8"
     eps_scf: str = "1.0E-6"
     basis: str = "DZVP-MOLOPT-SR-GTH"
     basis_file: str = "BASIS_MOLOPT"
