@@ -81,7 +81,8 @@ public:
         Samples a, b;
         double worst = 0;
         const int stride = std::max(1, bins / 64);
-        for (int k = 0; k < bins; k += stride) {
+        // The last bin is always among the probes: power-law bases are least smooth at the cutoff.
+        for (int k = bins - 1; k >= 0; k -= stride) {
             const double r0 = low + k * width;
             node(r0, low, high, a);
             node(k + 1 == bins ? high : r0 + width, low, high, b);
