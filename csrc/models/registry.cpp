@@ -76,8 +76,8 @@ ModelInfo read_model_info(const json& metadata, const std::string& path) {
     info.family = reader.text("family");
     info.elements = reader.texts("elements");
     check_elements(info.elements, path);
+    check_cutoff(reader);
     info.cutoff = reader.number("cutoff");
-    if (info.cutoff <= 0) reader.fail("cutoff", "must be positive");
     const std::size_t n = info.elements.size();
     info.isolated_energies.assign(n, 0.0);
     if (reader.has("isolated_energies")) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The .mlip container: what is read, and that whatever is wrong gives one clear error.
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <random>
 
+#include "base/read_bytes.hpp"
 #include "check.hpp"
 #include "model_bytes.hpp"
 #include "tektite/model_file.hpp"
@@ -235,6 +237,65 @@ void survives_damage() {
     std::printf("%zu damaged files refused, %zu still meaningful\n", refused, read);
 }
 
+std::string stored_file() {
+    return (std::filesystem::path(__FILE__).parent_path().parent_path() / "data" / "format_v1.mlip").string();
+}
+
+/// The stored file of format 1 (a sum of ace, zbl and table): read, and computed as it was when it was
+/// written.
+void reproduces_format_1() {
+    const ModelFile file = read_model_file(stored_file());
+    const auto potential = make_potential(file);
+    const ModelInfo& info = potential->info();
+    check(
+        info.family == "sum" && info.elements == std::vector<std::string>({"Si", "O"}) && info.cutoff == 4.2,
+        "info");
+    const std::vector<ReferenceStructure> references = reference_structures(file);
+    check(references.size() == 5 && references[0].name == "crystal", "five structures");
+    check_close(references[0].energy, -0.18529490830065437, 0, "the stored file is the one that was stored");
+    const ReferenceCheck result = check_references(*potential, references, {});
+    check(result.n_structures == 5 && result.passed, "energies and forces in double, worst: " + result.worst);
+    EvaluationOptions mixed;
+    mixed.precision = Precision::mixed;
+    check(check_references(*potential, references, mixed).passed, "energies and forces in mixed precision");
+
+    std::vector<ReferenceStructure> wrong = references;
+    wrong[1].energy += 1e-6;
+    const ReferenceCheck failed = check_references(*potential, wrong, {});
+    check(!failed.passed && failed.worst == "slab", "a wrong energy is noticed");
+    check_close(failed.energy_error, 2e-7, 1e-9, "and told per atom");
+    wrong = references;
+    wrong[2].forces[4] += 1e-5;
+    check(!check_references(*potential, wrong, {}).passed, "a wrong force is noticed");
+    wrong[2].forces[4] = std::numeric_limits<double>::quiet_NaN();
+    check(!check_references(*potential, wrong, {}).passed, "a force that is no number is noticed");
+}
+
+/// As survives_damage, through the making of an ACE, whose arrays must fit each other.
+void survives_damaged_models() {
+    const std::string good = read_bytes(stored_file());
+    std::mt19937 random(5);
+    const auto below = [&](std::size_t n) {
+        return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+    };
+    std::size_t refused = 0, made = 0;
+    for (int trial = 0; trial < 400; ++trial) {
+        std::string bytes = good;
+        for (std::size_t k = 0, n = 1 + below(3); k < n; ++k) {
+            const std::size_t place = below(bytes.size());
+            bytes[place] = static_cast<char>(trial % 2 ? below(256) : '0' + below(10));
+        }
+        try {
+            static_cast<void>(make_potential(parse(bytes)));
+            ++made;
+        } catch (const Error&) {
+            ++refused;
+        }
+    }
+    check(refused > 100, "damaged models are refused");
+    std::printf("%zu damaged models refused, %zu still meaningful\n", refused, made);
+}
+
 void tells_files_apart() {
     const std::string path = "test_model_file_" + std::to_string(std::random_device{}()) + ".tmp";
     const auto with = [&](const std::string& bytes, const std::string& part) {
@@ -263,6 +324,8 @@ int main() {
     checks_metadata();
     reads_references();
     survives_damage();
+    reproduces_format_1();
+    survives_damaged_models();
     tells_files_apart();
     return finish();
 }

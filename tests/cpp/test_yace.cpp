@@ -215,6 +215,7 @@ void refuses_bad_potentials() {
     change("[-1.5, 2e-1]", "[-1.5, '1']", "line 2: 'E0' must be a number");
     change("[-1.5, 2e-1]", "[-1.5, [1]]", "line 2: 'E0' must be a number");
     change("rcut: 6.3", "rcut: -6.3", "cutoff is negative");
+    change("rcut: 6.3", "rcut: 6.3e7", "at most 100 angstrom");
     change("rcut: 6.3", "rcut: 1.5", "inner cutoff is not below the cutoff");
     change("npoti: FinnisSinclair,", "npoti: SoftCore,", "line 5: the embedding 'SoftCore' is not supported",
            ErrorCode::unsupported);
