@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "base/cpu.hpp"
 #include "base/thread_pool.hpp"
@@ -39,7 +40,8 @@ public:
                (n == 1 ? " thread" : " threads");
     }
     [[nodiscard]] std::size_t memory() const override {
-        std::size_t bytes = (order.capacity() + block_begin.capacity()) * sizeof(std::int32_t);
+        std::size_t bytes = (order.capacity() + block_begin.capacity() + species_begin.capacity()) * sizeof(std::int32_t) +
+                            squared_cutoffs.capacity() * sizeof(double);
         for (const ThreadState& t : threads) bytes += t.memory();
         return bytes;
     }
@@ -49,31 +51,33 @@ public:
     std::vector<ThreadState> threads;
     std::vector<std::int32_t> order;        // centres sorted by species
     std::vector<std::int32_t> block_begin;  // blocks in `order`
+    std::vector<std::int32_t> species_begin;
+    std::vector<double> squared_cutoffs;
 };
 
 /// Sorts the centres by species, keeping their order, and cuts them into blocks.
 void make_blocks(const Cluster& cluster, int n_species, int lanes, LocalWorkspace& w) {
-    std::vector<std::int32_t>& begin = w.block_begin;
-    begin.assign(static_cast<std::size_t>(n_species) + 1, 0);
+    const auto n = static_cast<std::size_t>(n_species);
+    std::vector<std::int32_t>& begin = w.species_begin;  // [n + 1]; shifted by one while counting and filling
+    begin.assign(n + 2, 0);
     for (const std::int32_t i : cluster.centers) {
         const std::int32_t s = cluster.species[static_cast<std::size_t>(i)];
         if (s >= n_species)
             throw Error(ErrorCode::unknown_species, "atom " + std::to_string(i) + " has species index " +
                                                         std::to_string(s) + "; the model knows " +
                                                         std::to_string(n_species) + " elements");
-        if (s >= 0) ++begin[static_cast<std::size_t>(s) + 1];
+        if (s >= 0) ++begin[static_cast<std::size_t>(s) + 2];
     }
-    for (std::size_t s = 0; s < static_cast<std::size_t>(n_species); ++s) begin[s + 1] += begin[s];
-    w.order.resize(static_cast<std::size_t>(begin.back()));
-    const std::vector<std::int32_t> species_begin = begin;
+    for (std::size_t s = 2; s < n + 2; ++s) begin[s] += begin[s - 1];
+    w.order.resize(static_cast<std::size_t>(begin[n + 1]));
     for (const std::int32_t i : cluster.centers) {
         const std::int32_t s = cluster.species[static_cast<std::size_t>(i)];
-        if (s >= 0) w.order[static_cast<std::size_t>(begin[static_cast<std::size_t>(s)]++)] = i;
+        if (s >= 0) w.order[static_cast<std::size_t>(begin[static_cast<std::size_t>(s) + 1]++)] = i;
     }
-    begin.clear();
-    for (std::size_t s = 0; s < static_cast<std::size_t>(n_species); ++s)
-        for (std::int32_t c = species_begin[s]; c < species_begin[s + 1]; c += lanes) begin.push_back(c);
-    begin.push_back(static_cast<std::int32_t>(w.order.size()));
+    w.block_begin.clear();
+    for (std::size_t s = 0; s < n; ++s)
+        for (std::int32_t c = begin[s]; c < begin[s + 1]; c += lanes) w.block_begin.push_back(c);
+    w.block_begin.push_back(static_cast<std::int32_t>(w.order.size()));
 }
 
 void prepare(std::vector<double>& buffer, std::size_t size) {
@@ -109,7 +113,8 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
     const auto n_blocks = static_cast<int>(w->block_begin.size()) - 1;
     if (n_blocks == 0) return;
 
-    std::vector<double> squared(cutoffs());
+    std::vector<double>& squared = w->squared_cutoffs;
+    squared.assign(cutoffs().begin(), cutoffs().end());
     for (double& c : squared) c *= c;
 
     // A fixed, contiguous share of blocks for each thread: the sums do not depend on timing.
@@ -155,7 +160,7 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
             if (gradients) scatter_edges(t.block, mine);
         }
     };
-    w->pool.run(n_threads, share);
+    w->pool.run(n_threads, std::ref(share));  // by reference: nothing is allocated
 
     for (int thread = 0; thread < n_threads; ++thread) {
         const ThreadState& t = w->threads[static_cast<std::size_t>(thread)];
