@@ -2,7 +2,8 @@
 
 Frames whose calculation is missing, failed or did not converge are left out and counted. Where
 the same molecule was computed with several multiplicities, the one of lowest energy is kept. The
-test frames are drawn group by group with a fixed seed; groups of one frame stay in the train file.
+test frames are drawn group by group with a fixed seed; groups of fewer than three frames stay in
+the train file.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ def collect(frames: list[Atoms], work: Path, max_force: float) -> tuple[list[Ato
             continue
         if not result.converged:
             dropped["not converged"] += 1
+            continue
+        if "multiplicity" in atoms.info and result.spin is None:
+            dropped["not spin-polarised"] += 1
             continue
         if np.linalg.norm(result.forces, axis=1).max() > max_force:
             dropped[f"a force above {max_force} eV/A"] += 1
@@ -71,7 +75,7 @@ def split(frames: list[Atoms], fraction: float, seed: int) -> tuple[list[Atoms],
     test: list[Atoms] = []
     for group in sorted(groups, key=lambda name: (name != "isolated_atom", name)):
         members = sorted(groups[group], key=lambda atoms: atoms.info["name"])
-        count = 0 if len(members) == 1 else max(1, round(fraction * len(members)))
+        count = 0 if len(members) < 3 else max(1, round(fraction * len(members)))
         chosen = set(rng.permutation(len(members))[:count].tolist())
         for index, atoms in enumerate(members):
             (test if index in chosen else train).append(atoms)

@@ -127,14 +127,14 @@ def molecules(rng: np.random.Generator) -> Frames:
     apart. In between both are made; ``gather.py`` keeps the one of lower energy.
     """
     del rng
-    atom = Atoms("Si", positions=[[5.0] * 3], cell=[10.0] * 3, pbc=False)
+    atom = Atoms("Si", positions=[[6.0] * 3], cell=[12.0] * 3, pbc=False)
     atom.info["multiplicity"] = 3
     yield "isolated_atom", atom
     for length in (1.6, 1.85, 2.1, 2.3, 2.6, 3.0, 3.4, 3.9, 4.5):
         for multiplicity in (3, 5):
-            if (multiplicity == 3 and length < 3.5) or (multiplicity == 5 and length > 2.9):
+            if (multiplicity == 3 and length < 3.2) or (multiplicity == 5 and length > 2.9):
                 half = np.full(3, 0.5 * length / 3**0.5)
-                dimer = Atoms("Si2", positions=[5.5 - half, 5.5 + half], cell=[11.0] * 3)
+                dimer = Atoms("Si2", positions=[5.0 - half, 5.0 + half], cell=[10.0] * 3)
                 dimer.info["multiplicity"] = multiplicity
                 yield "dimer", dimer
 

@@ -26,13 +26,14 @@ INPUT_NAME = "frame.inp"
 OUTPUT_NAME = "frame.out"
 
 SMEARED_SOLVER = """\
-      ADDED_MOS -1
+      ADDED_MOS @ADDED_MOS@
       &DIAGONALIZATION ON
         ALGORITHM STANDARD
       &END DIAGONALIZATION
       &SMEAR ON
         METHOD FERMI_DIRAC
         ELECTRONIC_TEMPERATURE [K] @TEMPERATURE@
+@FIXED_MOMENT@
       &END SMEAR
       &MIXING
         METHOD BROYDEN_MIXING
@@ -40,7 +41,7 @@ SMEARED_SOLVER = """\
         BETA 1.0
         NBROYDEN 8
       &END MIXING"""
-# Orbital transformation, for the atom and the dimers: integer occupations.
+# Orbital transformation, for the atom: integer occupations.
 OT_SOLVER = """\
       &OT ON
         MINIMIZER CG
@@ -105,8 +106,8 @@ def render_input(atoms: Atoms, settings: Settings, template: str | None = None) 
     """Fill the CP2K template for one frame.
 
     Frames are spin-restricted, with smearing; periodic ones have k-points. A frame with
-    ``multiplicity`` in its info (the atom and the dimers) is spin-polarised, with that
-    multiplicity and integer occupations.
+    ``multiplicity`` in its info (the atom and the dimers) is spin-polarised with that
+    multiplicity, at the Gamma point. The atom alone has integer occupations.
     """
     text = TEMPLATE.read_text() if template is None else template
     periodic = bool(atoms.pbc.all())
@@ -125,9 +126,13 @@ def render_input(atoms: Atoms, settings: Settings, template: str | None = None) 
         "SPIN": "",
         "KPOINTS": "",
         "KIND_EXTRA": "",
-        "SOLVER": SMEARED_SOLVER if multiplicity is None else OT_SOLVER,
+        "SOLVER": OT_SOLVER if len(atoms) == 1 and multiplicity else SMEARED_SOLVER,
+        "FIXED_MOMENT": "",
+        "ADDED_MOS": -1,
     }
     if multiplicity is not None:
+        values["FIXED_MOMENT"] = f"        FIXED_MAGNETIC_MOMENT {int(multiplicity) - 1}"
+        values["ADDED_MOS"] = "6 6"
         values["SPIN"] = f"    UKS .TRUE.\n    MULTIPLICITY {multiplicity}"
         values["KIND_EXTRA"] = (
             "      &BS ON\n        &ALPHA\n          N 3\n          L 1\n          NEL 2\n"
