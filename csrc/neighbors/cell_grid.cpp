@@ -76,7 +76,7 @@ void CellGrid::choose_bins(const PeriodicImages& images, double radius, Parallel
         for (std::size_t i = 0; i < axis.n_raw; ++i) {
             for (std::size_t k = 0; k < subdivisions; ++k)
                 axis.bin[i * subdivisions + k] = next + static_cast<std::int32_t>(k / divisor);
-            if (axis.occupied[i] || (i > 0 && axis.occupied[i - 1])) next += axis.fine;
+            if (axis.occupied[i]) next += axis.fine;
         }
         axis.n_bins = static_cast<std::size_t>(next);
         extent_ = std::max(extent_, axis.width / axis.fine + radius);

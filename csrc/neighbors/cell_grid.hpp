@@ -77,7 +77,7 @@ private:
     static constexpr std::size_t subdivisions = 12;  // raw bins in a coarse one: `fine` divides it
 
     void choose_bins(const PeriodicImages& images, double radius, Parallel& parallel);
-    /// Marks the occupied coarse bins and returns how many there are when empty stretches are cut out.
+    /// Marks the coarse bins that are occupied along each axis and returns the product of their numbers.
     double mark(const PeriodicImages& images, Parallel& parallel);
     void sort(const PeriodicImages& images, Parallel& parallel);
     [[nodiscard]] std::size_t raw_bin(std::size_t axis, double value) const {

@@ -17,13 +17,22 @@ inline void pair_vector(const double* r_i, const double* r_j, const double* shif
     for (std::size_t c = 0; c < 3; ++c) vector[c] = (r_j[c] - r_i[c]) + shift[c];
 }
 
+bool all_equal(std::span<const std::int32_t> values, std::int32_t value) {
+    std::int32_t differences = 0;
+    for (std::int32_t v : values) differences |= v ^ value;
+    return differences == 0;
+}
+
 }  // namespace
 
 void write_edges(const NeighborList& list, std::span<const double> positions, bool self_pairs,
                  const EdgeArrays& arrays, Parallel& parallel) {
     const std::size_t n = list.n_atoms();
     const std::span<const std::int32_t> counts = list.counts();
-    const std::int32_t* table = n > 0 ? list.shift_table().data()->data() : nullptr;
+    const auto table = list.shift_table();
+    // Most atoms of a large system are far from the faces of the cell. -1 if no pair stays in the cell.
+    const auto found = std::find(table.begin(), table.end(), std::array<std::int32_t, 3>{});
+    const std::int32_t zero = found == table.end() ? -1 : static_cast<std::int32_t>(found - table.begin());
     const double* vectors = list.shift_vectors().data();
     const double* r = positions.data();
 
@@ -51,10 +60,14 @@ void write_edges(const NeighborList& list, std::span<const double> positions, bo
             const std::span<const std::int32_t> row = list.neighbors(i), shifts = list.shifts(i);
             if (arrays.i != nullptr) std::fill_n(arrays.i + at, row.size(), static_cast<std::int64_t>(i));
             if (arrays.j != nullptr) std::copy(row.begin(), row.end(), arrays.j + at);
-            if (arrays.S != nullptr)
-                for (std::size_t k = 0; k < row.size(); ++k)
-                    for (std::size_t c = 0; c < 3; ++c)
-                        arrays.S[3 * (at + k) + c] = table[3 * static_cast<std::size_t>(shifts[k]) + c];
+            if (arrays.S != nullptr) {
+                if (all_equal(shifts, zero))
+                    std::fill_n(arrays.S + 3 * at, 3 * row.size(), 0);
+                else
+                    for (std::size_t k = 0; k < row.size(); ++k)
+                        std::copy_n(table[static_cast<std::size_t>(shifts[k])].data(), 3,
+                                    arrays.S + 3 * (at + k));
+            }
             if (arrays.D != nullptr || arrays.d != nullptr)
                 for (std::size_t k = 0; k < row.size(); ++k) {
                     double vector[3];

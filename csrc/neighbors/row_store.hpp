@@ -45,7 +45,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t first_chunk = 1 << 12, largest_chunk = 1 << 20;
+    static constexpr std::size_t first_chunk = 1 << 12, largest_chunk = 1 << 21;
     struct Chunk {
         Buffer<std::int32_t> neighbors, shifts;
     };
