@@ -8,6 +8,7 @@
 #include "base/cpu.hpp"
 #include "base/elements.hpp"
 #include "models/ace/tables.hpp"
+#include "models/registry.hpp"
 
 namespace tektite::ace {
 
@@ -143,10 +144,7 @@ std::shared_ptr<const Potential> make_ace(const Parameters& parameters, std::vec
 std::shared_ptr<const Potential> make_ace(const ModelFile& file, const std::string& prefix,
                                           const nlohmann::json& metadata) {
     const Parameters parameters = read_parameters(file, prefix, metadata);
-    std::vector<double> distances;
-    if (const auto found = metadata.find("minimum_distances"); found != metadata.end())
-        distances = found->get<std::vector<double>>();
-    return make_ace(parameters, std::move(distances), metadata.dump());
+    return make_ace(parameters, read_model_info(metadata, file.path).minimum_distances, metadata.dump());
 }
 
 }  // namespace tektite::ace

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fitting of linear ACE potentials to reference data (docs/fitting.md)."""
+
+from tektite.fit.config import FitConfig, load_config, parse_config
+from tektite.fit.run import FitResult, fit_frames, run_config
+
+__all__ = [
+    "FitConfig",
+    "FitResult",
+    "fit_frames",
+    "load_config",
+    "parse_config",
+    "run_config",
+]

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a fit is made to: frames with energies, forces and virials less everything that is fixed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers, covalent_radii
+from numpy.typing import NDArray
+
+from tektite.data import DataKeys, Frame, read_frames
+from tektite.errors import DataError
+from tektite.fit.config import DataConfig, LossConfig
+from tektite.neighbors import neighbor_list
+from tektite.potential import Potential
+
+
+@dataclasses.dataclass
+class Target:
+    """One frame as the fit sees it.
+
+    species: (n,) indices; energy: eV less isolated atoms and baseline; forces: (n, 3) eV/angstrom
+    less baseline; virial: (6,) eV, minus volume times stress in ASE's order, less baseline. None:
+    not in the data or of weight zero. weight_*: factors of the rows.
+    """
+
+    frame: Frame
+    species: NDArray[np.int32]
+    energy: float | None
+    forces: NDArray[np.float64] | None
+    virial: NDArray[np.float64] | None
+    weight_energy: float
+    weight_forces: float
+    weight_virial: float
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows of the design matrix."""
+        return (
+            (self.energy is not None)
+            + (0 if self.forces is None else self.forces.size)
+            + (0 if self.virial is None else 6)
+        )
+
+
+def read_data(paths: Sequence[Path], config: DataConfig) -> list[Frame]:
+    """Read all frames of some files; stresses by the convention of their group.
+
+    Raises
+    ------
+    FileNotFoundError, DataError
+        As `tektite.data.read_frames`; or a group has no convention.
+    """
+    conventions = config.stress_convention
+    if isinstance(conventions, str):
+        conventions = {"default": conventions}
+    frames: list[Frame] = []
+    for path in paths:
+        readings = {
+            name: read_frames(
+                path,
+                DataKeys(
+                    config.energy_key, config.forces_key, config.stress_key, name, config.group_key
+                ),
+            )
+            for name in dict.fromkeys(conventions.values())
+        }
+        for k, frame in enumerate(next(iter(readings.values()))):
+            name = conventions.get(frame.group, conventions.get("default"))
+            if name is None and frame.stress is not None:
+                raise DataError(
+                    f"{frame.label}: data.stress_convention has neither this group nor 'default'"
+                )
+            frames.append(readings[name][k] if name is not None else frame)
+    return frames
+
+
+def find_elements(frames: Sequence[Frame], elements: Sequence[str] | None) -> list[str]:
+    """Elements of a fit; all that occur in the frames must be among those given.
+
+    Raises
+    ------
+    DataError
+        Names the first frame with another element.
+    """
+    found = sorted({symbol for frame in frames for symbol in frame.atoms.get_chemical_symbols()})
+    if elements is None:
+        return found
+    for frame in frames:
+        for symbol in frame.atoms.get_chemical_symbols():
+            if symbol not in elements:
+                raise DataError(f"{frame.label}: contains {symbol}, which is not in 'elements'")
+    for symbol in elements:
+        if symbol not in found:
+            raise DataError(f"no frame of the training data contains {symbol}; 'elements' has it")
+    return list(elements)
+
+
+def species_of(frame: Frame, elements: Sequence[str]) -> NDArray[np.int32]:
+    """Index into `elements` of each atom."""
+    index = {symbol: k for k, symbol in enumerate(elements)}
+    return np.array([index[s] for s in frame.atoms.get_chemical_symbols()], dtype=np.int32)
+
+
+@dataclasses.dataclass
+class Distances:
+    """Distances between neighbours in the training data, (n_elements, n_elements) each, angstrom.
+
+    minimum: smallest distance of the pair, 0 where the data have none within the cutoff. nearest:
+    mean distance of an atom's nearest neighbour of the other element, from covalent radii where
+    the data have none. isolated: for each frame, whether no atom has a neighbour.
+    """
+
+    minimum: NDArray[np.float64]
+    nearest: NDArray[np.float64]
+    isolated: list[bool]
+
+    def minimum_or_estimate(self) -> NDArray[np.float64]:
+        """`minimum`, with 0.9 times the sum of covalent radii where the data have no pair."""
+        return np.where(self.minimum > 0, self.minimum, 0.9 * self.nearest)
+
+
+def measure_distances(
+    frames: Sequence[Frame], elements: Sequence[str], cutoffs: NDArray[np.float64]
+) -> Distances:
+    """Measure distances in frames (see `Distances`); cutoffs: (n_elements, n_elements), angstrom.
+
+    Raises
+    ------
+    DataError
+        Names the first frame in which two atoms are on the same place.
+    """
+    n = len(elements)
+    minimum = np.full((n, n), np.inf)
+    sums, counts = np.zeros((n, n)), np.zeros((n, n))
+    isolated = []
+    for frame in frames:
+        species = species_of(frame, elements)
+        i, j, d = neighbor_list("ijd", frame.atoms, float(cutoffs.max()))
+        within = d < cutoffs[species[i], species[j]]
+        i, j, d = i[within], j[within], d[within]
+        isolated.append(len(d) == 0)
+        if len(d) and d.min() < 1e-3:
+            pair = int(np.argmin(d))
+            raise DataError(f"{frame.label}: atoms {i[pair]} and {j[pair]} are on the same place")
+        for b in range(n):
+            to_b = species[j] == b
+            nearest = np.full(len(species), np.inf)
+            np.minimum.at(nearest, i[to_b], d[to_b])
+            for a in range(n):
+                values = nearest[(species == a) & np.isfinite(nearest)]
+                if len(values):
+                    minimum[a, b] = min(minimum[a, b], values.min())
+                    sums[a, b] += values.sum()
+                    counts[a, b] += len(values)
+    radii = np.array([covalent_radii[atomic_numbers[s]] for s in elements])
+    sums, counts = sums + sums.T, counts + counts.T
+    nearest = np.where(counts > 0, sums / np.maximum(counts, 1), radii[:, None] + radii[None, :])
+    return Distances(np.where(np.isfinite(minimum), minimum, 0.0), nearest, isolated)
+
+
+def isolated_energies(
+    frames: Sequence[Frame],
+    isolated: Sequence[bool],
+    elements: Sequence[str],
+    wanted: dict[str, float] | str | None,
+) -> tuple[NDArray[np.float64], str]:
+    """Energies of the isolated atoms, (n_elements,) eV, and how they were found.
+
+    wanted: `isolated_energies` of the configuration.
+
+    Raises
+    ------
+    DataError
+        An element has no energy given, or no frame to take it from.
+    """
+    if isinstance(wanted, dict):
+        if missing := [s for s in elements if s not in wanted]:
+            raise DataError(f"isolated_energies lacks {', '.join(missing)}")
+        if extra := [s for s in wanted if s not in elements]:
+            raise DataError(f"isolated_energies has {', '.join(extra)}, which the data have not")
+        return np.array([wanted[s] for s in elements], dtype=np.float64), "given"
+    found: dict[str, float] = {}
+    for frame, alone in zip(frames, isolated):
+        if len(frame.atoms) == 1 and alone and frame.energy is not None:
+            found.setdefault(frame.atoms.get_chemical_symbols()[0], frame.energy)
+    missing = [s for s in elements if s not in found]
+    if not missing and wanted != "fit":
+        return np.array([found[s] for s in elements]), "from the data"
+    if wanted == "from_data":
+        raise DataError(
+            f"isolated_energies is from_data, but no frame is a single atom of {missing[0]} "
+            "without neighbours"
+        )
+    rows = [f for f in frames if f.energy is not None]
+    if not rows:
+        raise DataError("isolated_energies cannot be fitted: no frame has an energy")
+    counts = np.array([np.bincount(species_of(f, elements), minlength=len(elements)) for f in rows])
+    per_atom = 1.0 / counts.sum(axis=1)
+    energies = np.array([f.energy for f in rows])
+    solution, *_ = np.linalg.lstsq(counts * per_atom[:, None], energies * per_atom, rcond=1e-10)
+    return solution, "fitted"
+
+
+def make_targets(
+    frames: Sequence[Frame],
+    elements: Sequence[str],
+    energies: NDArray[np.float64],
+    loss: LossConfig,
+    baseline: Potential | None,
+) -> list[Target]:
+    """Subtract isolated atoms and baseline, and attach the weights of the loss.
+
+    Raises
+    ------
+    DataError
+        A group with weights of its own has no frame.
+    """
+    groups = {frame.group for frame in frames}
+    for name in loss.groups:
+        if name not in groups:
+            raise DataError(
+                f"loss.groups has '{name}', but the groups of the data are "
+                f"{', '.join(sorted(groups))}"
+            )
+    evaluator = None if baseline is None else baseline.make_evaluator(threads=1)
+    targets = []
+    for frame in frames:
+        species = species_of(frame, elements)
+        n = len(species)
+        factors = loss.groups.get(frame.group)
+        scale = n**-0.5 if loss.energy_scaling == "sqrt_n" else 1.0 / n
+        weights = [
+            loss.weights.energy * (factors.energy if factors else 1.0) * scale,
+            loss.weights.forces * (factors.forces if factors else 1.0),
+            loss.weights.stress * (factors.stress if factors else 1.0) * scale,
+        ]
+        fixed = None
+        if evaluator is not None:
+            a = frame.atoms
+            fixed = evaluator.evaluate(a.numbers, a.positions, a.cell.array, a.pbc)
+        energy, forces, virial = None, None, None
+        if frame.energy is not None and weights[0] > 0:
+            energy = frame.energy - float(energies[species].sum())
+            energy -= 0.0 if fixed is None else fixed["energy"]
+        if frame.forces is not None and weights[1] > 0:
+            forces = frame.forces - (0.0 if fixed is None else fixed["forces"])
+        if frame.stress is not None and weights[2] > 0:
+            stress = frame.stress - (0.0 if fixed is None else fixed["stress"])
+            virial = -frame.atoms.get_volume() * stress
+        targets.append(Target(frame, species, energy, forces, virial, *weights))
+    return targets

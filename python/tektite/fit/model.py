@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The linear model: its functions, their expected sizes, and rows of the design matrix."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tektite import _core
+from tektite.fit.config import BasisConfig, PriorConfig
+from tektite.fit.dataset import Target
+
+
+class LinearAce:
+    """All independent ACE functions within limits, for given bonds.
+
+    Attributes
+    ----------
+    basis : AceBasis
+        Its functions, numbered 0 .. K over all centre elements.
+    descriptor : AceDescriptor
+        Computes them.
+    bonds : list of dict
+        One for each ordered pair of elements.
+    """
+
+    def __init__(self, config: BasisConfig, elements: Sequence[str], bonds: list[dict[str, Any]]):
+        self.elements = list(elements)
+        self.bonds = bonds
+        self.basis = _core.AceBasis(
+            len(elements), config.n_max, config.l_max, config.max_degree or [], config.l_weight
+        )
+        self.descriptor = _core.AceDescriptor(bonds, self.basis)
+        self._config = config
+
+    @property
+    def n_functions(self) -> int:
+        """Number of functions over all centre elements."""
+        return self.basis.n_functions
+
+    def density_scale(self, targets: Sequence[Target], n_atoms: int = 1000) -> float:
+        """Root mean square of A_nlm over n, l, m and about `n_atoms` atoms of the targets."""
+        n_max = max(self._config.n_max[1:], default=0)
+        if n_max == 0:
+            return 1.0
+        pairs = _core.AceBasis(len(self.elements), [0, n_max], [0, max(self._config.l_max)])
+        descriptor = _core.AceDescriptor(self.bonds, pairs)
+        factors = pairs.describe()
+        n, angular, species = (factors[key].reshape(-1, 2) for key in ("n", "l", "species"))
+        # For a factor with itself, B = (-1)^l sum_m |A_nlm|^2 / sqrt(2 l + 1).
+        square = (n[:, 0] == n[:, 1]) & (species[:, 0] == species[:, 1])
+        per_m = 1.0 / np.sqrt(2.0 * angular[square, 0] + 1.0)
+        total, atoms = 0.0, 0
+        step = max(1, sum(len(t.species) for t in targets) // n_atoms)
+        for target in targets[::step] if step < len(targets) else targets[:1]:
+            a = target.frame.atoms
+            values = descriptor.values(a.positions, target.species, a.cell.array, a.pbc)
+            centers = factors["center"][square]
+            mine = target.species[:, None] == centers[None, :]
+            per_atom = (np.abs(values[:, square]) * per_m * mine).sum(axis=1) / mine.sum(axis=1)
+            total += float(per_atom.sum())
+            atoms += len(target.species)
+        return float(np.sqrt(total / atoms)) if total > 0 else 1.0
+
+    def expected_sizes(self, prior: PriorConfig, density: float) -> NDArray[np.float64]:
+        """Expected size of each coefficient up to a common factor, (K,): see `PriorConfig`."""
+        factors = self.basis.describe()
+        degrees = np.add.reduceat(
+            factors["n"] + prior.l_weight * factors["l"], factors["first_factor"][:-1]
+        )
+        return density ** -factors["rank"].astype(float) * (1.0 + degrees) ** -prior.exponent
+
+    def rows(
+        self, targets: Iterable[Target], threads: int, free: NDArray[np.float64] | None = None
+    ) -> Iterator[tuple[Target, NDArray[np.float64], NDArray[np.float64]]]:
+        """Weighted rows of the design matrix and right-hand sides, target by target in order.
+
+        Yields (target, rows (n_free + K, n_rows), values (n_rows,)): energy, forces, virial, each
+        where the target has it; it must have one. free: (n_elements, n_free), combinations of the
+        numbers of atoms of each element that are columns of their own, the first. At most a few
+        targets are in memory at a time.
+        """
+        with ThreadPoolExecutor(threads) as pool:
+            waiting: deque[Future] = deque()
+            for target in targets:
+                waiting.append(pool.submit(self._rows, target, free))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def _rows(
+        self, target: Target, free: NDArray[np.float64] | None
+    ) -> tuple[Target, NDArray[np.float64], NDArray[np.float64]]:
+        a = target.frame.atoms
+        derivatives = target.forces is not None or target.virial is not None
+        energies, forces, virials = self.descriptor.design(
+            a.positions, target.species, a.cell.array, a.pbc, derivatives
+        )
+        rows, values = [], []
+        if target.energy is not None:
+            rows.append(target.weight_energy * energies[:, None])
+            values.append([target.weight_energy * target.energy])
+        if target.forces is not None:
+            forces *= target.weight_forces
+            rows.append(forces)
+            values.append(target.weight_forces * target.forces.ravel())
+        if target.virial is not None:
+            rows.append(target.weight_virial * virials)
+            values.append(target.weight_virial * target.virial)
+        x, y = np.concatenate(rows, axis=1), np.concatenate(values)
+        if free is not None:
+            first = np.zeros((free.shape[1], len(y)))
+            if target.energy is not None:
+                counts = np.bincount(target.species, minlength=len(self.elements))
+                first[:, 0] = target.weight_energy * (counts @ free)
+            x = np.concatenate([first, x])
+        return target, x, y

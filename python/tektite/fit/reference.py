@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table of all keys in docs/fitting.md, made from the configuration classes."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from tektite.fit.config import FitConfig, _section_of
+
+
+def _type_name(annotation: Any) -> str:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _type_name(arguments[0])
+    if origin in (typing.Union, types.UnionType):
+        names = [_type_name(a) for a in arguments if a is not type(None)]
+        return " or ".join(dict.fromkeys(names)) + (" or null" if type(None) in arguments else "")
+    if origin is typing.Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin is list:
+        return f"list of {_type_name(arguments[0])}"
+    if origin is dict:
+        return f"mapping to {_type_name(arguments[1])}"
+    names = {float: "number", int: "integer", str: "text", bool: "true or false"}
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)).lower())
+
+
+def _default_text(field: Any) -> str:
+    if field.default is PydanticUndefined:
+        return "required"
+    if isinstance(field.default, BaseModel):
+        return ""
+    value = field.default
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def _lines(section: type[BaseModel], name: str) -> list[str]:
+    title = f"`{name}`" if name else "Top level"
+    lines = [f"### {title}", "", (section.__doc__ or "").strip().replace("\n    ", "\n"), ""]
+    lines += ["| key | value | default | |", "|---|---|---|---|"]
+    below: list[str] = []
+    for attribute, field in section.model_fields.items():
+        key = field.alias or attribute
+        description = (field.description or "").replace("|", "\\|")
+        lines.append(
+            f"| `{key}` | {_type_name(field.annotation)} | {_default_text(field)} | {description} |"
+        )
+        inner = _section_of(field.annotation)
+        if inner is not None:
+            is_mapping = typing.get_origin(field.annotation) is dict
+            path = f"{name}.{key}" if name else key
+            below += _lines(inner, f"{path}.NAME" if is_mapping else path)
+    return [*lines, "", *below]
+
+
+def reference_markdown() -> str:
+    """Return the reference of all keys as Markdown, one table a section."""
+    return "\n".join(_lines(FitConfig, "")).rstrip() + "\n"
+
+
+BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->"
+
+
+def update(text: str) -> str:
+    """Return a document with the part between the two markers made anew."""
+    head, rest = text.split(BEGIN)
+    return head + BEGIN + "\n" + reference_markdown() + "\n" + END + rest.split(END)[1]
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
+    for name in sys.argv[1:]:
+        path = Path(name)
+        path.write_text(update(path.read_text(encoding="utf-8")), encoding="utf-8")
