@@ -98,6 +98,7 @@ void PairMLIP::compute(int eflag, int vflag) {
     const auto n = static_cast<std::size_t>(n_all);
     uncertainties_current_ = false;
     n_computed_ = n_all;
+    if (n_all > 0 && !all_finite(positions(), 3 * n)) stop("a position is not finite");
     update_species(n_all);
     update_center_sets();
     watch_distances();

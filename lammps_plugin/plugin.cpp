@@ -36,10 +36,10 @@ namespace {
 constexpr char lammps_release[] = TEKTITE_LAMMPS_RELEASE;  // "22 Jul 2025"
 
 /// 20250722 of "22 Jul 2025", as LAMMPS numbers its releases.
-int release_number(const std::string& release) {
+int release_number(const char* release) {
     int day = 0, year = 0;
     char month[4] = {};
-    if (std::sscanf(release.c_str(), "%d %3s %d", &day, month, &year) != 3) return 0;
+    if (std::sscanf(release, "%d %3s %d", &day, month, &year) != 3) return 0;
     static constexpr char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     const char* found = std::strstr(months, month);
     return found == nullptr ? 0 : year * 10000 + (static_cast<int>(found - months) / 3 + 1) * 100 + day;
@@ -67,6 +67,10 @@ std::string reason_to_refuse(void* lmp) {
                     ", but the one that was found (Tektite ", tektite_version(), ") has version ",
                     tektite_abi_version(), ": install Tektite again");
     return "";
+}
+
+bool is_first_rank(void* lmp) {
+    return lammps_extract_setting == nullptr || lammps_extract_setting(lmp, "world_rank") == 0;
 }
 
 std::string refusal;  // kept for who uses the style nevertheless
@@ -102,8 +106,7 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
     const std::string reason = reason_to_refuse(lmp);
     if (!reason.empty()) {
         refusal = text("Tektite's pair style mlip refuses: ", reason);
-        if (lammps_extract_setting == nullptr || lammps_extract_setting(lmp, "world_rank") == 0)
-            std::fprintf(stderr, "%s\n", refusal.c_str());
+        if (is_first_rank(lmp)) std::fprintf(stderr, "%s\n", refusal.c_str());
         plugin.creator = &refuse;
         for (const char* name : {"mlip", "tektite"}) {
             plugin.name = name;
@@ -115,10 +118,13 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
     auto* instance = static_cast<LAMMPS_NS::LAMMPS*>(lmp);
     for (const char* name : {"mlip", "tektite"}) {
         if (is_taken(instance, name)) {
-            if (lammps_extract_setting == nullptr || lammps_extract_setting(lmp, "world_rank") == 0)
-                LAMMPS_NS::utils::logmesg(
-                    instance, text("Tektite: another interface already provides pair style ", name,
-                                   "; Tektite's is pair style tektite\n"));
+            const char* message = std::strcmp(name, "mlip") == 0
+                                      ? "Tektite: another plugin or package already provides pair style "
+                                        "mlip; Tektite's is pair "
+                                        "style tektite\n"
+                                      : "Tektite: another copy of this plugin already provides pair style "
+                                        "tektite and goes on doing so\n";
+            if (is_first_rank(lmp)) LAMMPS_NS::utils::logmesg(instance, std::string(message));
             continue;
         }
         plugin.name = name;

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Per-atom uncertainties through fix pair, with an engine that counts neighbours in place of Tektite's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import ase.build
+import numpy as np
+import pytest
+from ase.neighborlist import neighbor_list
+from lammps_runs import KCAL_PER_EV, data_file, environment, read_dump, run, setup_commands
+
+HEADER = Path(__file__).parents[2] / "csrc" / "include" / "tektite"
+
+# The "uncertainty" of a centre is the number of its neighbours within 3 angstrom, in eV.
+ENGINE = """
+#include "tektite.h"
+static int model;
+int tektite_abi_version(void) { return TEKTITE_ABI_VERSION; }
+const char* tektite_version(void) { return "counting"; }
+const char* tektite_last_error(void) { return ""; }
+tektite_status tektite_model_load(const char* path, tektite_model** m) { *m = (tektite_model*)&model; return 0; }
+void tektite_model_free(tektite_model* m) {}
+const char* tektite_model_family(const tektite_model* m) { return "counting"; }
+double tektite_model_cutoff(const tektite_model* m) { return 3.0; }
+int tektite_model_n_elements(const tektite_model* m) { return 1; }
+const char* tektite_model_element(const tektite_model* m, int i) { return i == 0 ? "Si" : 0; }
+double tektite_model_isolated_energy(const tektite_model* m, int i) { return 0; }
+double tektite_model_minimum_distance(const tektite_model* m, int i, int j) { return 0; }
+int tektite_model_has_uncertainty(const tektite_model* m) { return 1; }
+const char* tektite_model_metadata(const tektite_model* m) { return "{}"; }
+tektite_status tektite_model_check(const tektite_model* m, int precision, int* n, double* e, double* f,
+                                   int* passed) { *n = 0; *e = *f = 0; *passed = 1; return 0; }
+tektite_status tektite_evaluator_create(const tektite_model* m, int precision, int threads,
+                                        tektite_evaluator** e) { *e = (tektite_evaluator*)&model; return 0; }
+void tektite_evaluator_free(tektite_evaluator* e) {}
+const char* tektite_evaluator_description(tektite_evaluator* e) { return "counting"; }
+size_t tektite_evaluator_memory(const tektite_evaluator* e) { return 0; }
+tektite_status tektite_evaluate(tektite_evaluator* e, const tektite_cluster* c, const tektite_results* r) {
+    for (int64_t k = 0; k < c->n_centers; ++k) {
+        const int i = c->centers[k];
+        for (int n = 0; n < c->neighbor_counts[i]; ++n) {
+            const int j = c->neighbor_rows[i][n] & c->neighbor_mask;
+            double r2 = 0;
+            for (int d = 0; d < 3; ++d) {
+                const double x = c->positions[3 * j + d] - c->positions[3 * i + d];
+                r2 += x * x;
+            }
+            if (r2 < 9.0 && r->atom_uncertainties) r->atom_uncertainties[i] += 1.0;
+        }
+        if (r->energy) *r->energy += 1.0;
+    }
+    return 0;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def counting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the engine, as libtektite.so."""
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        pytest.skip("no C compiler (cc, gcc, clang, or CC)")
+    folder = tmp_path_factory.mktemp("counting")
+    names = set(re.findall(r"\b(tektite_\w+)\(", (HEADER / "tektite.h").read_text()))
+    assert names == set(re.findall(r"\b(tektite_\w+)\(", ENGINE)), "the C ABI has changed"
+    (folder / "engine.c").write_text(ENGINE)
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-w", f"-I{HEADER}", folder / "engine.c", "-o", folder / "libtektite.so"],
+        check=True,
+    )
+    return folder
+
+
+@pytest.mark.parametrize("units", ["metal", "real"])
+@pytest.mark.parametrize("flag", [0, 1])
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_fix_pair(ranks: int, flag: int, units: str, counting: Path, tmp_path: Path) -> None:
+    """With the flag, uncertainties are computed along with the forces; without it, when asked for."""
+    atoms = ase.build.bulk("Si", "diamond", a=5.43, cubic=True) * (2, 2, 2)
+    atoms.rattle(0.3, seed=3)
+    data_file(tmp_path / "data", atoms, ["Si"])
+    (tmp_path / "any.mlip").touch()
+    env = environment()
+    env["LD_LIBRARY_PATH"] = f"{counting}:{env['LD_LIBRARY_PATH']}"
+    run(
+        tmp_path,
+        f"""
+{setup_commands(tmp_path / "data", atoms, units=units)}
+pair_style mlip
+pair_coeff * * any.mlip Si
+fix u all pair 2 mlip uncertainty {flag}
+velocity all create 3000 8
+fix move all nve
+timestep {0.001 if units == "metal" else 1.0}
+dump d all custom 2 d.dump id x y z f_u
+dump_modify d sort id format float %.17g
+run 20
+group some id 1:20
+delete_atoms group some
+run 2
+fix v all pair 1 mlip uncertainty {flag}
+run 2
+""",
+        ranks=ranks,
+        env=env,
+    )
+    table = read_dump(tmp_path / "d.dump")
+    assert len(table) == 44
+    unit = 1.0 if units == "metal" else KCAL_PER_EV
+    frames = (tmp_path / "d.dump").read_text().split("ITEM: TIMESTEP\n")[1:]
+    seen = set()
+    for frame in frames:
+        rows = np.array([line.split() for line in frame.splitlines()[8:]], dtype=float)
+        moved = atoms[: len(rows)].copy()
+        moved.positions = rows[:, 1:4]
+        counts = np.bincount(neighbor_list("i", moved, 3.0), minlength=len(rows))
+        np.testing.assert_allclose(rows[:, 4], unit * counts, rtol=1e-14)
+        seen |= set(counts)
+    assert len(seen) > 3
