@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # cmake -DNM=... -DLIBRARY=... -P check_symbols.cmake: the library exports the functions of tektite.h and nothing else.
+cmake_minimum_required(VERSION 3.19)
 execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE table COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX REPLACE "[^\n]* ([A-Za-z]) ([^\n ]+)\n" "\\2;" symbols "${table}")
 list(LENGTH symbols count)
