@@ -3,11 +3,15 @@
 //
 // The header's __metadata__ holds one key, "tektite", whose value is a JSON text with at least
 //   format_version (int), family, elements, cutoff, units.
+// docs/file-format.md has every key and array.
 // Array names are "<prefix>name"; the children of a sum have prefixes "0.", "1.", ...
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,8 +28,8 @@ struct Array {
     enum class Type { float64, float32, int64, int32 };
     Type type = Type::float64;
     std::vector<std::int64_t> shape;
-    std::vector<double> reals;          ///< values of float64 and float32 arrays
-    std::vector<std::int64_t> integers; ///< values of int64 and int32 arrays
+    std::vector<double> reals;           ///< values of float64 and float32 arrays
+    std::vector<std::int64_t> integers;  ///< values of int64 and int32 arrays
     [[nodiscard]] std::int64_t size() const;
 };
 
@@ -69,8 +73,8 @@ struct ReferenceCheck {
 /// The reference structures of a model file (arrays "reference.*"); empty if there are none.
 std::vector<ReferenceStructure> reference_structures(const ModelFile& file);
 
-/// Recomputes them with the model. Tolerances: 1e-8 eV/atom and 1e-7 eV/angstrom (relative to max(1, |value|))
-/// in double, 1e-4 and 1e-3 in mixed.
+/// Recomputes them with the model. Tolerances: 1e-8 eV/atom and 1e-7 eV/angstrom (relative to max(1,
+/// |value|)) in double, 1e-4 and 1e-3 in mixed.
 ReferenceCheck check_references(const Potential& potential, std::span<const ReferenceStructure> structures,
                                 const EvaluationOptions& options);
 

@@ -34,16 +34,16 @@ enum { TEKTITE_DOUBLE = 0, TEKTITE_MIXED = 1 };
 /* See tektite::Cluster. */
 typedef struct {
     int64_t n_atoms;
-    const double* positions;             /* [n_atoms][3] */
-    const int32_t* species;              /* [n_atoms], < 0: unseen */
+    const double* positions; /* [n_atoms][3] */
+    const int32_t* species;  /* [n_atoms], < 0: unseen */
     int64_t n_centers;
     const int32_t* centers;              /* [n_centers] */
     const int32_t* const* neighbor_rows; /* [n_atoms] */
     const int32_t* neighbor_counts;      /* [n_atoms] */
     int32_t neighbor_mask;
-    const int32_t* const* shift_rows;    /* [n_atoms] or NULL */
+    const int32_t* const* shift_rows; /* [n_atoms] or NULL */
     int64_t n_shifts;
-    const double* shift_vectors;         /* [n_shifts][3] or NULL */
+    const double* shift_vectors; /* [n_shifts][3] or NULL */
 } tektite_cluster;
 
 /* See tektite::Results. NULL: not wanted. Everything is added. */
