@@ -2,12 +2,15 @@
 #include "tektite/model_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <tuple>
 
+#include "base/crc32.hpp"
 #include "base/model_file_json.hpp"
 #include "base/read_bytes.hpp"
 
@@ -53,6 +56,7 @@ public:
 
     ModelFile read() {
         const json header = read_header();
+        check_sum(header);
         ModelFile file;
         file.path = path_;
         file.metadata = read_metadata(header);
@@ -77,12 +81,38 @@ private:
             fail("the file is cut off inside its header (" + std::to_string(bytes_.size()) +
                  " bytes, header ends at " + std::to_string(length + 8) + "); copy it again");
         }
-        const std::string text(reinterpret_cast<const char*>(bytes_.data()) + 8,
-                               static_cast<std::size_t>(length));
+        text_ = std::string_view(reinterpret_cast<const char*>(bytes_.data()) + 8,
+                                 static_cast<std::size_t>(length));
         data_ = bytes_.subspan(8 + static_cast<std::size_t>(length));
-        json header = parse_json(text, path_, "header");
+        json header = parse_json(std::string(text_), path_, "header");
         if (!header.is_object()) fail("the header is not a JSON object");
         return header;
+    }
+
+    /// The file's own CRC-32, if it has one, is that of the whole file with its eight digits replaced by
+    /// zeros.
+    void check_sum(const json& header) const {
+        const auto metadata = header.find("__metadata__");
+        if (metadata == header.end() || !metadata->is_object() || !metadata->contains("crc32")) return;
+        const json& value = (*metadata)["crc32"];
+        const std::string digits = value.is_string() ? value.get<std::string>() : "";
+        // Quotes inside strings are escaped, so that this finds a key only.
+        const std::size_t key = text_.find("\"crc32\"");
+        const std::size_t place =
+            key == text_.npos || digits.empty() ? text_.npos : text_.find(digits, key + 7);
+        if (digits.size() != 8 || digits.find_first_not_of("0123456789abcdef") != digits.npos ||
+            place == text_.npos)
+            fail("__metadata__ 'crc32' is not a checksum of 8 hexadecimal digits");
+        constexpr std::array<std::byte, 8> zeros = [] {
+            std::array<std::byte, 8> z{};
+            z.fill(std::byte{'0'});
+            return z;
+        }();
+        std::uint32_t sum = crc32(bytes_.first(8 + place));
+        sum = crc32(zeros, sum);
+        sum = crc32(bytes_.subspan(8 + place + 8), sum);
+        if (sum != static_cast<std::uint32_t>(std::stoul(digits, nullptr, 16)))
+            fail("the file is damaged (its checksum does not fit); copy it again");
     }
 
     std::string read_metadata(const json& header) const {
@@ -206,6 +236,7 @@ private:
     }
 
     std::span<const std::byte> bytes_, data_;
+    std::string_view text_;  // the header
     const std::string& path_;
 };
 

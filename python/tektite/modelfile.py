@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from tektite import _core
+from tektite.errors import InternalError
 from tektite.files import write_atomically
 from tektite.potential import Potential, load
 
@@ -127,9 +129,25 @@ def write(
     if references:
         described["reference_names"] = [name for name, _ in references]
         plain |= _reference_arrays(potential, [atoms for _, atoms in references])
-    content = safetensors.numpy.save(plain, metadata={"tektite": json.dumps(described)})
-    write_atomically(path, content)
+    write_atomically(path, to_bytes(described, plain))
     return load(path)
+
+
+def to_bytes(metadata: Mapping[str, Any], arrays: dict[str, NDArray]) -> bytes:
+    """Return the content of a model file as it stands, with its checksum; nothing is checked."""
+    content = safetensors.numpy.save(arrays, metadata={"tektite": json.dumps(metadata)})
+    # The checksum's key is put in by hand: safetensors writes several keys in a random order, and
+    # the same model shall give the same bytes.
+    n = int.from_bytes(content[:8], "little")
+    opening = b'{"__metadata__":{'
+    header, data = content[8 : 8 + n].rstrip(b" "), content[8 + n :]
+    if not header.startswith(opening):
+        raise InternalError("this version of safetensors writes its header in another order")
+    header = opening + b'"crc32":"00000000",' + header[len(opening) :]
+    header += b" " * (-len(header) % 8)
+    content = len(header).to_bytes(8, "little") + header + data
+    place = 8 + header.index(b"00000000")
+    return content[:place] + f"{zlib.crc32(content):08x}".encode() + content[place + 8 :]
 
 
 def _reference_arrays(potential: Potential, structures: Sequence[Atoms]) -> dict[str, NDArray]:
