@@ -47,7 +47,12 @@ def _hot_frames(model: Model, quick: bool) -> list[Atoms]:
     rng = np.random.default_rng(9)
     MaxwellBoltzmannDistribution(atoms, temperature_K=_HOT, rng=rng)
     thermostat = Langevin(
-        atoms, 1.0 * ase.units.fs, temperature_K=_HOT, friction=0.05 / ase.units.fs, rng=rng
+        atoms,
+        1.0 * ase.units.fs,
+        temperature_K=_HOT,
+        friction=0.05 / ase.units.fs,
+        fixcm=False,
+        rng=rng,
     )
     frames = []
     for _ in range(5 if quick else 20):
@@ -165,8 +170,8 @@ def measure(settings: Settings, progress: Progress) -> Section:
             )
             section.data[f"drift, {model.name}, {precision}"] = d
     drift.notes.append(
-        "Least-squares slope with its standard error; the fluctuation is that of the integrator "
-        "at this timestep."
+        "Least-squares slope with its standard error; fluctuation: what remains about that line, "
+        "in double that of the integrator at this timestep."
     )
     section.tables.append(drift)
     return section

@@ -95,10 +95,10 @@ def default_models(scratch: Path) -> list[Model]:
 
 
 def random_model(folder: Path, size: str) -> Model:
-    """Write a random ACE model of silicon with a cutoff of 5 angstrom.
+    """Write an ACE model of silicon with random coefficients and a cutoff of 5 angstrom.
 
-    "small": 74 functions, "large": 480 functions with two densities; "tiny": 13 functions, with
-    which the cost of a call can be seen.
+    "small": 77 functions; "large": 767 functions, two densities, 5.5 angstrom; "tiny": 13
+    functions, 4 angstrom, with which the cost of a call can be seen.
     """
     n_max, l_max, cutoff, densities = {
         "tiny": ([4, 2], [0, 2], 4.0, 1),

@@ -26,6 +26,10 @@ def _model(settings: Settings) -> Model:
     return named.get("bench-standard", settings.models[-1])
 
 
+def _repeats(settings: Settings) -> int:
+    return min(settings.repeats, 3)
+
+
 def _run(
     settings: Settings,
     model: Model,
@@ -90,22 +94,25 @@ def _parallel(
         ) -> float:
             return 1e6 / n_atoms * _python(model, n_atoms, precision, threads, skin, calls)
 
-        ways: dict[str, tuple[Callable[[], float], Callable[[], float]]] = {
-            "LAMMPS, ranks": (lambda f=lammps: f(1, 1), lambda f=lammps: f(2, 1)),
-            "LAMMPS, threads": (lambda f=lammps: f(1, 1), lambda f=lammps: f(1, 2)),
-            "Python, threads": (lambda f=python: f(1, 1.0), lambda f=python: f(2, 1.0)),
-            "Python, threads, new list each time": (
-                lambda f=python: f(1, 0.0),
-                lambda f=python: f(2, 0.0),
-            ),
+        # What is timed, on how many cores.
+        timed: dict[tuple[str, int], Callable[[], float]] = {
+            ("LAMMPS", 1): lambda f=lammps: f(1, 1),
+            ("LAMMPS, ranks", 2): lambda f=lammps: f(2, 1),
+            ("LAMMPS, threads", 2): lambda f=lammps: f(1, 2),
         }
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
-        for _ in range(min(settings.repeats, 3)):
-            for name, (one, two) in ways.items():
-                times[name].append((one(), two()))
+        pairs = {"LAMMPS, ranks": "LAMMPS", "LAMMPS, threads": "LAMMPS"}
+        if precision == "double":
+            for name, skin in (("Python, threads", 1.0), ("Python, threads, new list", 0.0)):
+                timed[name, 1] = lambda f=python, skin=skin: f(1, skin)
+                timed[name, 2] = lambda f=python, skin=skin: f(2, skin)
+                pairs[name] = name
+        times: dict[tuple[str, int], list[float]] = {key: [] for key in timed}
+        for _ in range(_repeats(settings)):
+            for key, measure_once in timed.items():
+                times[key].append(measure_once())
                 advance()
-        for name, pairs in times.items():
-            one, two = (Spread.of(column) for column in zip(*pairs))
+        for name, single in pairs.items():
+            one, two = Spread.of(times[single, 1]), Spread.of(times[name, 2])
             efficiency = one.median / (2 * two.median)
             table.rows.append([name, precision, one.text(), two.text(), f"{100 * efficiency:.0f}%"])
             section.data[f"{name}, {precision}"] = {
@@ -114,8 +121,8 @@ def _parallel(
                 "efficiency": efficiency,
             }
     table.notes.append(
-        "LAMMPS's own threads do not exist: with threads, its neighbour lists, ghosts and time "
-        "integration stay on one core; with ranks they are shared too."
+        "With threads, LAMMPS's own part (neighbour lists, ghosts, time integration) stays on one "
+        "core; with ranks it is shared too. New list: the neighbour list is built at every call."
     )
 
 
@@ -124,7 +131,7 @@ def _sizes(settings: Settings, model: Model, section: Section, advance: Callable
     precisions = ("double", "mixed")
     times: dict[tuple[int, str], list[float]] = {}
     per_atom: dict[str, float] = {}
-    for _ in range(2 if settings.quick else 3):
+    for _ in range(_repeats(settings)):
         for n in sizes:
             for precision in precisions:
                 # About the same time for every size, at least two steps.
@@ -206,9 +213,8 @@ def measure(settings: Settings, progress: Progress) -> Section:
     """Measure ranks, threads, sizes and memory."""
     model = _model(settings)
     section = Section("ranks_and_threads")
-    n_sizes, repeats = (3, 2) if settings.quick else (4, 3)
-    parallel = 2 * 4 * min(settings.repeats, 3) if len(cores()) > 1 else 0
-    task = progress.add_task("ranks and threads", total=parallel + 2 * n_sizes * repeats + 6)
+    runs = (3 + 4 + 3 if len(cores()) > 1 else 0) + 2 * (3 if settings.quick else 4)
+    task = progress.add_task("ranks and threads", total=runs * _repeats(settings) + 6)
 
     def advance() -> None:
         progress.advance(task)
