@@ -160,8 +160,8 @@ def main(only: str | None = None, arguments: Sequence[str] | None = None) -> Non
             try:
                 with report.progress_bar(console) as progress:
                     section = importlib.import_module(name).measure(settings, progress)
-            except LammpsFailed as error:
-                console.print(f"{name}: LAMMPS stopped:\n{error}", style="red", markup=False)
+            except (LammpsFailed, ImportError) as error:
+                console.print(f"{name} failed: {error}", style="red", markup=False)
                 failed = True
                 continue
             section.data["seconds"] = round(time.perf_counter() - started, 1)
@@ -178,7 +178,7 @@ def main(only: str | None = None, arguments: Sequence[str] | None = None) -> Non
         if args.update:
             _update(args.update, "\n".join(texts))
     if failed:
-        raise SystemExit(1)
+        raise SystemExit("not everything could be measured: see above")
 
 
 if __name__ == "__main__":
