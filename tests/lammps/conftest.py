@@ -13,7 +13,6 @@ from ase import Atoms
 sys.path.append(str(Path(__file__).parents[1] / "python"))
 
 from random_models import MODELS
-
 from tektite import modelfile
 from tektite.references import default_references
 

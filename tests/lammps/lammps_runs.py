@@ -18,23 +18,25 @@ from ase.data import atomic_masses, atomic_numbers
 import tektite
 from tektite.lammps_helper import find_mpi_library, plugin_path
 
-# LAMMPS's own constants: eV/angstrom^3 in bar (units metal), kcal/mol/angstrom^3 in atm (units real), and the
-# factor between metal and real energies that its pair styles use.
+# LAMMPS's own constants: eV/angstrom^3 in bar (units metal), kcal/mol/angstrom^3 in atm (units
+# real), and the factor between metal and real energies that its pair styles use.
 BAR = 1.6021765e6
 ATM = 68568.415
 KCAL_PER_EV = 23.060549
 
 # What every run of `observe` computes.
-_COMPUTES = """
+_PRESSURE = " ".join(f"c_pressure[{k}]" for k in range(1, 7))
+_COMPUTES = f"""
 compute pe all pe/atom
 compute stress all stress/atom NULL virial
 compute centroid all centroid/stress/atom NULL virial
 compute pressure all pressure NULL virial
-thermo_style custom step pe c_pressure[1] c_pressure[2] c_pressure[3] c_pressure[4] c_pressure[5] c_pressure[6]
+thermo_style custom step pe {_PRESSURE}
 thermo_modify format float %25.17g
 """
 _DUMP = (
-    "id type x y z fx fy fz c_pe c_stress[1] c_stress[2] c_stress[3] c_stress[4] c_stress[5] c_stress[6]"
+    "id type x y z fx fy fz c_pe"
+    + "".join(f" c_stress[{k}]" for k in range(1, 7))
     + "".join(f" c_centroid[{k}]" for k in range(1, 10))
 )
 
@@ -76,7 +78,7 @@ def data_file(
     """
     cell = atoms.cell.array
     assert np.allclose(cell, np.tril(cell)), "not a cell of LAMMPS"
-    lines = ["made by the tests of Tektite", "", f"{len(atoms)} atoms", f"{len(types)} atom types", ""]
+    lines = ["made by tests of Tektite", "", f"{len(atoms)} atoms", f"{len(types)} atom types", ""]
     lines += [
         f"{float(low[k])!r} {float(low[k] + cell[k, k])!r} {axis}lo {axis}hi"
         for k, axis in enumerate("xyz")
@@ -104,7 +106,8 @@ def environment() -> dict[str, str]:
     env = dict(os.environ)
     mpi = find_mpi_library()
     if mpi is not None:
-        env["LD_LIBRARY_PATH"] = ":".join(filter(None, [str(mpi.parent), env.get("LD_LIBRARY_PATH")]))
+        paths = [str(mpi.parent), env.get("LD_LIBRARY_PATH")]
+        env["LD_LIBRARY_PATH"] = ":".join(filter(None, paths))
     if not metadata.entry_points(group="lammps.plugins", name="tektite"):
         env["LAMMPS_PLUGIN_PATH"] = str(plugin_path().parent)
     env["OMP_NUM_THREADS"] = "1"
@@ -117,7 +120,11 @@ def program(name: str) -> str:
 
 
 def run(
-    folder: Path, commands: str, ranks: int = 0, fails: bool = False, env: dict[str, str] | None = None
+    folder: Path,
+    commands: str,
+    ranks: int = 0,
+    fails: bool = False,
+    env: dict[str, str] | None = None,
 ) -> str:
     """Run `lmp` on the commands in folder; 0 ranks: without mpirun. Returns what it printed.
 
@@ -198,7 +205,7 @@ write_dump all custom observed.dump {_DUMP} modify sort id format float %.17g
 
 
 def in_process(folder: Path, commands: str) -> str:
-    """Run commands through tektite.lammps() in folder; returns the log. LAMMPS errors are raised."""
+    """Run commands through tektite.lammps() in folder; returns the log, raises LAMMPS's errors."""
     log = folder / "log.test"
     old = Path.cwd()
     os.chdir(folder)

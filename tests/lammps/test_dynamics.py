@@ -11,9 +11,9 @@ import pytest
 from ase import Atoms
 from ase.filters import UnitCellFilter
 from ase.optimize import LBFGS
-from lammps_runs import BAR, data_file, in_process, mlip, run, setup_commands, thermo_rows
 
 import tektite
+from lammps_runs import BAR, data_file, in_process, mlip, run, setup_commands, thermo_rows
 
 THERMO = "thermo_modify format float %25.17g\n"
 
@@ -105,7 +105,7 @@ minimize 0.0 1e-7 60 240
 
 
 def test_npt(models: dict[str, Path], silicon: Atoms, tmp_path: Path) -> None:
-    """The conserved quantity of fix npt with a flexible triclinic cell holds: the virial belongs to the energy."""
+    """The conserved quantity of fix npt with a flexible cell holds: the virial fits the energy."""
     log = run(
         tmp_path,
         f"""

@@ -10,9 +10,9 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
-from lammps_runs import BAR, data_file, lower_triangular, mlip, observe, setup_commands
 
 import tektite
+from lammps_runs import BAR, data_file, lower_triangular, mlip, observe, setup_commands
 
 
 def small_triclinic() -> Atoms:
@@ -47,7 +47,8 @@ def cluster() -> Atoms:
 
 def flat() -> Atoms:
     """A sheet, for dimension 2."""
-    atoms = Atoms("SiO4", [[0.1, 0.2, 0], [2.0, 0.1, 0], [0.3, 2.2, 0], [2.1, 2.4, 0], [4.0, 1.2, 0]])
+    places = [[0.1, 0.2, 0], [2.0, 0.1, 0], [0.3, 2.2, 0], [2.1, 2.4, 0], [4.0, 1.2, 0]]
+    atoms = Atoms("SiO4", places)
     atoms.set_cell([[5.6, 0, 0], [1.1, 4.9, 0], [0, 0, 20.0]])
     atoms.pbc = (True, True, True)
     return atoms

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
-from lammps_runs import data_file, in_process, mlip, run, setup_commands
-from random_models import morse_table
 
 import tektite
+from lammps_runs import data_file, in_process, mlip, run, setup_commands
+from random_models import morse_table
 from tektite import modelfile
 
 TYPES = ["Si", "O"]
@@ -129,7 +129,9 @@ def test_summary(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> Non
         assert float(row[2]) == pytest.approx(expected, rel=1e-9)
 
 
-def test_wrong_reference_structures(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
+def test_wrong_reference_structures(
+    models: dict[str, Path], crystal: Atoms, tmp_path: Path
+) -> None:
     """A file whose numbers do not fit its reference structures is refused."""
     raw = bytearray(models["table-Si-O"].read_bytes())
     size = int.from_bytes(raw[:8], "little")
@@ -214,7 +216,7 @@ def with_minimum(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_closer_than_training(ranks: int, with_minimum: Path, tmp_path: Path) -> None:
-    """Two atoms that fly together: one warning, naming step, ids, elements and distance; a count."""
+    """Two atoms fly together: one warning that names step, ids, elements, distance; a count."""
     atoms = pair_of_atoms(2.4)
     data_file(tmp_path / "data", atoms, TYPES, ids=[17, 23])
     log = run(
@@ -250,7 +252,8 @@ run 40
     assert "the closest such pair in the training data is 1.8" in log
     assert f"in {len(below)} force evaluations" in log
     last_line = next(line for line in log.splitlines() if "force evaluations" in line)
-    assert f"{distances[closest]:.4f}".rstrip("0") + f" angstrom apart at step {closest}," in last_line
+    worst = f"{distances[closest]:.4f}".rstrip("0")
+    assert f"{worst} angstrom apart at step {closest}," in last_line
 
 
 def test_nothing_said_above_the_minimum(with_minimum: Path, tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import ase
 import numpy as np
 import pytest
 from ase import Atoms
+
+import tektite
 from lammps_runs import (
     Observed,
     assert_same,
@@ -20,8 +21,6 @@ from lammps_runs import (
     setup_commands,
     thermo_rows,
 )
-
-import tektite
 
 TYPES = ["Si", "O"]
 QUANTITIES = ("energy", "forces", "pressure", "energies", "stresses", "centroid")
@@ -39,9 +38,7 @@ def combine(*terms: tuple[float, Observed]) -> Observed:
 
 
 @pytest.mark.parametrize("newton", ["on", "off"])
-def test_overlay_adds(
-    newton: str, models: dict[str, Path], crystal: Atoms, tmp_path: Path
-) -> None:
+def test_overlay_adds(newton: str, models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
     data = data_file(tmp_path / "data", crystal, TYPES)
     setup = setup_commands(data, crystal, newton=newton)
     model = models["ace-O-Si"]
@@ -57,9 +54,7 @@ def test_overlay_adds(
     assert_same(together, combine((1, ours), (1, lj)))
 
 
-def test_two_models_in_one_overlay(
-    models: dict[str, Path], crystal: Atoms, tmp_path: Path
-) -> None:
+def test_two_models_in_one_overlay(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
     data = data_file(tmp_path / "data", crystal, TYPES)
     setup = setup_commands(data, crystal, newton="off")
     a, b = models["ace-O-Si"], models["table-Si-O"]
@@ -133,9 +128,7 @@ def test_overlay_with_null(models: dict[str, Path], crystal: Atoms, tmp_path: Pa
     )
     forces = lj.forces.copy()
     forces[crystal.symbols == "Si"] += expected["forces"]
-    np.testing.assert_allclose(
-        together.forces, forces, rtol=0, atol=1e-10 * np.abs(forces).max()
-    )
+    np.testing.assert_allclose(together.forces, forces, rtol=0, atol=1e-10 * np.abs(forces).max())
 
 
 @pytest.mark.parametrize("newton", ["on", "off"])
@@ -143,7 +136,7 @@ def test_overlay_with_null(models: dict[str, Path], crystal: Atoms, tmp_path: Pa
 def test_scale(
     units: str, newton: str, models: dict[str, Path], crystal: Atoms, tmp_path: Path
 ) -> None:
-    """fix adapt scales the energies of the centres of a type, and all that follows from them."""
+    """Fix adapt scales the energies of the centres of a type, and all that follows from them."""
     data = data_file(tmp_path / "data", crystal, TYPES)
     setup = setup_commands(data, crystal, units=units, newton=newton)
     pair = mlip(models["ace-O-Si"], TYPES)
@@ -209,7 +202,7 @@ bond_coeff *
 
 
 def test_swapped_types(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
-    """fix atom/swap changes types without a new neighbour list."""
+    """Fix atom/swap changes types without a new neighbour list."""
     data_file(tmp_path / "data", crystal, TYPES)
     log = run(
         tmp_path,
@@ -233,9 +226,9 @@ write_dump all custom swapped.dump id type x y z modify sort id format float %.1
     )
     assert list(swapped.symbols) != list(crystal.symbols)
     evaluator = tektite.load(models["ace-O-Si"]).make_evaluator(threads=1)
-    expected = evaluator.evaluate(
-        swapped.numbers, swapped.positions, swapped.cell.array, True
-    )["energy"]
+    expected = evaluator.evaluate(swapped.numbers, swapped.positions, swapped.cell.array, True)[
+        "energy"
+    ]
     assert last["PotEng"] == pytest.approx(expected, rel=1e-10)
 
 

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.lammpslib import LAMMPSlib
-from lammps_runs import data_file, environment, in_process, mlip, run, setup_commands, thermo_rows
 
 import tektite
+from lammps_runs import data_file, environment, in_process, mlip, run, setup_commands, thermo_rows
 from tektite.lammps_helper import plugin_path, prepare_lammps
 
 TYPES = ["Si", "O"]
+COMPILERS = ("cc", "gcc", "clang")
 EMPTY = "units metal\nregion r block 0 9 0 9 0 9\ncreate_box 1 r\nmass 1 28\n"
 
 
@@ -121,7 +122,7 @@ def test_ase_lammpslib(models: dict[str, Path], crystal: Atoms) -> None:
 
 
 def test_another_release_is_refused_by_name(tmp_path: Path) -> None:
-    """A plugin that was built for another LAMMPS: its name for the release, changed in the file."""
+    """A plugin built for another LAMMPS, made by changing the release in the file."""
     built_for = b"22 Jul 2025\0"
     raw = plugin_path().read_bytes()
     assert raw.count(built_for) == 1
@@ -142,9 +143,9 @@ def test_another_release_is_refused_by_name(tmp_path: Path) -> None:
 @pytest.fixture
 def compiler() -> str:
     """The C compiler that built Tektite; without one there is nothing to install from source."""
-    found = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    found = os.environ.get("CC") or next(filter(None, map(shutil.which, COMPILERS)), None)
     if not found:
-        pytest.skip("no C compiler (cc, gcc, clang, or CC)")
+        pytest.skip(f"no C compiler: none of {COMPILERS}, and CC is not set")
     return found
 
 
@@ -178,7 +179,11 @@ def test_name_taken_by_another_interface(
     folder = tmp_path / "plugins"
     folder.mkdir()
     source = """
-struct plugin { const char *version, *style, *name, *info, *author; void* (*creator)(void*); void* handle; };
+struct plugin {
+    const char *version, *style, *name, *info, *author;
+    void* (*creator)(void*);
+    void* handle;
+};
 static void* create(void* lmp) { return 0; }
 void lammpsplugin_init(void* lmp, void* handle, void* regfunc) {
     struct plugin p = {"22 Jul 2025", "pair", "mlip", "another mlip", "somebody", &create, handle};
@@ -195,7 +200,7 @@ void lammpsplugin_init(void* lmp, void* handle, void* regfunc) {
 
 
 def test_two_copies(models: dict[str, Path], tmp_path: Path) -> None:
-    """An old copy of the plugin beside a new one: the first that loads serves, and the other says so."""
+    """A copy of the plugin beside another: the first that loads serves, the other says so."""
     shutil.copy(plugin_path(), tmp_path / "copyplugin.so")
     env = without_plugin(LAMMPS_PLUGIN_PATH=f"{tmp_path}:{plugin_path().parent}")
     env["LD_LIBRARY_PATH"] = f"{plugin_path().parents[1] / 'lib'}:{env['LD_LIBRARY_PATH']}"

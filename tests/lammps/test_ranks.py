@@ -9,6 +9,7 @@ import ase.build
 import numpy as np
 import pytest
 from ase import Atoms
+
 from lammps_runs import (
     ATM,
     BAR,
@@ -88,7 +89,8 @@ def test_trajectory(newton: str, models: dict[str, Path], crystal: Atoms, tmp_pa
 
 @pytest.mark.parametrize("newton", ["on", "off"])
 def test_ranks_without_atoms(newton: str, models: dict[str, Path], tmp_path: Path) -> None:
-    atoms = Atoms("SiOSi", [[1, 1, 1], [2.6, 1.2, 1.1], [1.3, 2.9, 1.4]], cell=[60, 12, 12], pbc=True)
+    places = [[1, 1, 1], [2.6, 1.2, 1.1], [1.3, 2.9, 1.4]]
+    atoms = Atoms("SiOSi", places, cell=[60, 12, 12], pbc=True)
     data = data_file(tmp_path / "data", atoms, TYPES)
     setup = setup_commands(data, atoms, newton=newton, more="processors * 1 1")
     pair = mlip(models["ace-O-Si"], TYPES)
@@ -126,7 +128,11 @@ def test_deleted_atoms_and_ids_with_gaps(
     pair = mlip(models["ace-O-Si"], TYPES)
     # Deleted between two runs, so that every array is too long for the second.
     deleted = observe(
-        tmp_path, setup, pair, ranks=2, extra=f"run 0\ngroup gone id {gone}\ndelete_atoms group gone compress no"
+        tmp_path,
+        setup,
+        pair,
+        ranks=2,
+        extra=f"run 0\ngroup gone id {gone}\ndelete_atoms group gone compress no",
     )
     data_file(tmp_path / "data", crystal[keep], TYPES, ids=ids[keep])
     assert_same(observe(tmp_path, setup, pair, ranks=1), deleted)

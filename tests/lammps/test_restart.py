@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ase import Atoms
+
 from lammps_runs import data_file, mlip, run, setup_commands, thermo_rows
 
 TYPES = ["Si", "O"]
@@ -61,7 +62,8 @@ def test_model_changed(written: dict[str, float], models: dict[str, Path], tmp_p
 def test_hybrid_keeps_settings(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
     """As with other styles under hybrid, pair_coeff must be given again, pair_style not."""
     data_file(tmp_path / "data", crystal, TYPES)
-    coefficients = f"pair_coeff * * mlip {models['ace-O-Si']} Si O\npair_coeff * * lj/cut 0.01 2.0\n"
+    coefficients = f"pair_coeff * * mlip {models['ace-O-Si']} Si O\n"
+    coefficients += "pair_coeff * * lj/cut 0.01 2.0\n"
     log = run(
         tmp_path,
         f"""

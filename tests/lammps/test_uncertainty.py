@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Per-atom uncertainties through fix pair, with an engine that counts neighbours in place of Tektite's."""
+"""Per-atom uncertainties through fix pair, with an engine that counts neighbours."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import ase.build
 import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
+
 from lammps_runs import KCAL_PER_EV, data_file, environment, read_dump, run, setup_commands
 
 HEADER = Path(__file__).parents[2] / "csrc" / "include" / "tektite"
@@ -24,7 +25,10 @@ static int model;
 int tektite_abi_version(void) { return TEKTITE_ABI_VERSION; }
 const char* tektite_version(void) { return "counting"; }
 const char* tektite_last_error(void) { return ""; }
-tektite_status tektite_model_load(const char* path, tektite_model** m) { *m = (tektite_model*)&model; return 0; }
+tektite_status tektite_model_load(const char* path, tektite_model** m) {
+    *m = (tektite_model*)&model;
+    return 0;
+}
 void tektite_model_free(tektite_model* m) {}
 const char* tektite_model_family(const tektite_model* m) { return "counting"; }
 double tektite_model_cutoff(const tektite_model* m) { return 3.0; }
@@ -34,14 +38,23 @@ double tektite_model_isolated_energy(const tektite_model* m, int i) { return 0; 
 double tektite_model_minimum_distance(const tektite_model* m, int i, int j) { return 0; }
 int tektite_model_has_uncertainty(const tektite_model* m) { return 1; }
 const char* tektite_model_metadata(const tektite_model* m) { return "{}"; }
-tektite_status tektite_model_check(const tektite_model* m, int precision, int* n, double* e, double* f,
-                                   int* passed) { *n = 0; *e = *f = 0; *passed = 1; return 0; }
+tektite_status tektite_model_check(const tektite_model* m, int precision, int* n_structures,
+                                   double* energy_error, double* force_error, int* passed) {
+    *n_structures = 0;
+    *energy_error = *force_error = 0;
+    *passed = 1;
+    return 0;
+}
 tektite_status tektite_evaluator_create(const tektite_model* m, int precision, int threads,
-                                        tektite_evaluator** e) { *e = (tektite_evaluator*)&model; return 0; }
+                                        tektite_evaluator** e) {
+    *e = (tektite_evaluator*)&model;
+    return 0;
+}
 void tektite_evaluator_free(tektite_evaluator* e) {}
 const char* tektite_evaluator_description(tektite_evaluator* e) { return "counting"; }
 size_t tektite_evaluator_memory(const tektite_evaluator* e) { return 0; }
-tektite_status tektite_evaluate(tektite_evaluator* e, const tektite_cluster* c, const tektite_results* r) {
+tektite_status tektite_evaluate(tektite_evaluator* e, const tektite_cluster* c,
+                                const tektite_results* r) {
     for (int64_t k = 0; k < c->n_centers; ++k) {
         const int i = c->centers[k];
         for (int n = 0; n < c->neighbor_counts[i]; ++n) {
@@ -63,17 +76,16 @@ tektite_status tektite_evaluate(tektite_evaluator* e, const tektite_cluster* c, 
 @pytest.fixture(scope="module")
 def counting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the engine, as libtektite.so."""
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    compilers = ("cc", "gcc", "clang")
+    compiler = os.environ.get("CC") or next(filter(None, map(shutil.which, compilers)), None)
     if not compiler:
-        pytest.skip("no C compiler (cc, gcc, clang, or CC)")
+        pytest.skip(f"no C compiler: none of {compilers}, and CC is not set")
     folder = tmp_path_factory.mktemp("counting")
     names = set(re.findall(r"\b(tektite_\w+)\(", (HEADER / "tektite.h").read_text()))
     assert names == set(re.findall(r"\b(tektite_\w+)\(", ENGINE)), "the C ABI has changed"
     (folder / "engine.c").write_text(ENGINE)
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-w", f"-I{HEADER}", folder / "engine.c", "-o", folder / "libtektite.so"],
-        check=True,
-    )
+    options = ["-shared", "-fPIC", "-w", f"-I{HEADER}", "-o", folder / "libtektite.so"]
+    subprocess.run([compiler, *options, folder / "engine.c"], check=True)
     return folder
 
 
@@ -81,7 +93,7 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("flag", [0, 1])
 @pytest.mark.parametrize("ranks", [1, 3])
 def test_fix_pair(ranks: int, flag: int, units: str, counting: Path, tmp_path: Path) -> None:
-    """With the flag, uncertainties are computed along with the forces; without it, when asked for."""
+    """With the flag, uncertainties come along with the forces; without it, when asked for."""
     atoms = ase.build.bulk("Si", "diamond", a=5.43, cubic=True) * (2, 2, 2)
     atoms.rattle(0.3, seed=3)
     data_file(tmp_path / "data", atoms, ["Si"])

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+
+import tektite
 from lammps_runs import (
     BAR,
     assert_same,
@@ -20,13 +22,13 @@ from lammps_runs import (
     thermo_rows,
 )
 
-import tektite
-
 TYPES = ["Si", "O"]
+ENERGY = "thermo_style custom step pe\nthermo_modify format float %25.17g\n"
 VOIGT = [(0, 0), (1, 1), (2, 2), (1, 0), (2, 0), (2, 1)]  # xx yy zz xy xz yz
 
 
-# Central difference over five points, of order step^4: the random models have large higher derivatives.
+# Central difference over five points, of order step^4: the random models have large higher
+# derivatives.
 STEP = 1e-4  # angstrom
 STRAIN_STEP = 1e-5
 POINTS = np.array([-2, -1, 1, 2])
@@ -51,7 +53,7 @@ def test_forces_and_pressure_by_finite_differences(
     volume = crystal.get_volume()
 
     moves = [(atom, axis) for atom in (1, 30, 64) for axis in range(3)]
-    script = setup + pair + "thermo_style custom step pe\nthermo_modify format float %25.17g\n"
+    script = setup + pair + ENERGY
     for atom, axis in moves:
         script += f"group one id {atom}\n"
         for distance in np.diff(POINTS, prepend=0, append=0) * STEP:
@@ -67,8 +69,8 @@ def test_forces_and_pressure_by_finite_differences(
     script = ""
     for a, b in VOIGT:
         for point in POINTS:
-            # Straining only the lower triangle keeps the cell one that LAMMPS accepts; the energy does not
-            # feel the rotation between this and the symmetric strain.
+            # Straining only the lower triangle keeps the cell one that LAMMPS accepts; the energy
+            # does not feel the rotation between this and the symmetric strain.
             strain = np.eye(3)
             strain[a, b] += point * STRAIN_STEP
             strained = crystal.copy()
@@ -76,7 +78,7 @@ def test_forces_and_pressure_by_finite_differences(
             name = f"data-{a}{b}{point}"
             data_file(tmp_path / name, strained, TYPES)
             script += "clear\n" + setup.replace("data data", f"data {name}") + pair
-            script += "thermo_style custom step pe\nthermo_modify format float %25.17g\nrun 0 post no\n"
+            script += ENERGY + "run 0 post no\n"
     energies = [row["PotEng"] for row in thermo_rows(in_process(tmp_path, script))]
     expected = -np.reshape(energies, (6, 4)) @ WEIGHTS / STRAIN_STEP / volume * BAR
     np.testing.assert_allclose(
@@ -100,7 +102,10 @@ def test_sums_over_atoms(
     np.testing.assert_allclose(total[6:], virial[3:], **close)
     # Not the same numbers atom by atom, and the centroid form is not symmetric.
     assert np.abs(seen.centroid[:, :6] - seen.stresses).max() > 1e-3 * np.abs(seen.stresses).max()
-    assert np.abs(seen.centroid[:, 3:6] - seen.centroid[:, 6:]).max() > 1e-3 * np.abs(virial).max() / 64
+    assert (
+        np.abs(seen.centroid[:, 3:6] - seen.centroid[:, 6:]).max()
+        > 1e-3 * np.abs(virial).max() / 64
+    )
 
 
 def test_explicit_virial_is_that_of_forces(
@@ -119,10 +124,10 @@ def test_explicit_virial_is_that_of_forces(
 def test_heat_flux(
     model: str, newton: str, models: dict[str, Path], crystal: Atoms, tmp_path: Path
 ) -> None:
-    """compute heat/flux against its definition (Fan et al., PRB 92, 094301 (2015), eq. 20).
+    """Compute heat/flux against its definition (Fan et al., PRB 92, 094301 (2015), eq. 20).
 
-    J = sum_i v_i (E_i + m_i v_i^2 / 2) - sum_i sum_j r_ij (dE_i/dr_ij . v_j), r_ij = r_j - r_i. All images are
-    atoms of a cluster here, where differences of single atoms' energies give dE_i/dr_j.
+    J = sum_i v_i (E_i + m_i v_i^2 / 2) - sum_i sum_j r_ij (dE_i/dr_ij . v_j), r_ij = r_j - r_i. All
+    images are atoms of a cluster here, where differences of atoms' energies give dE_i/dr_j.
     """
     small = Atoms(
         ["Si", "O", "Si", "Si", "O"],
@@ -165,9 +170,10 @@ run 0
     images.sort(key=lambda s: s != (0, 0, 0))  # the five atoms themselves come first
     positions = np.concatenate([small.positions + np.array(s) @ small.cell.array for s in images])
     numbers = np.tile(small.numbers, len(images))
-    near = np.min(
-        np.linalg.norm(positions[:, None] - small.positions[None], axis=2), axis=1
-    ) < 2 * potential.cutoff
+    near = (
+        np.min(np.linalg.norm(positions[:, None] - small.positions[None], axis=2), axis=1)
+        < 2 * potential.cutoff
+    )
     positions, numbers = positions[near], numbers[near]
     owner = np.tile(np.arange(5), len(images))[near]
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The inputs in examples/lammps run as they stand."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import ase.build
+import numpy as np
+import pytest
+from ase.units import GPa
+from lammps_runs import environment, program
+
+import tektite
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "lammps"
+
+
+def run_example(name: str, model: Path, folder: Path, **variables: object) -> str:
+    command = [program("mpirun"), "-np", "2", program("lmp"), "-in", EXAMPLES / name, "-log", "none"]
+    command += ["-var", "model", model]
+    for key, value in variables.items():
+        command += ["-var", key, str(value)]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_every_example_is_tested() -> None:
+    names = {path.name for path in EXAMPLES.glob("in.*")}
+    assert names == {"in.relax", "in.melt", "in.heat_flux"}
+
+
+def test_relax(models: dict[str, Path], tmp_path: Path) -> None:
+    """Its numbers are those of the same model in ASE."""
+    log = run_example("in.relax", models["table-Si"], tmp_path, a0=5.2)
+    line = next(x for x in log.splitlines() if x.startswith("lattice constant"))
+    constant, energy, modulus = (float(line.split()[k]) for k in (2, 5, 9))
+
+    def crystal(a: float):
+        atoms = ase.build.bulk("Si", "diamond", a=a)
+        atoms.calc = tektite.TektiteCalculator(models["table-Si"], threads=1)
+        return atoms
+
+    relaxed = crystal(constant)
+    assert np.abs(relaxed.get_stress()[:3]).max() < 1e-3 * GPa
+    assert energy == pytest.approx(relaxed.get_potential_energy() / 2, abs=1e-5)
+    pressures = [
+        -crystal(constant * s ** (1 / 3)).get_stress()[:3].mean() / GPa for s in (0.995, 1.005)
+    ]
+    assert modulus == pytest.approx((pressures[0] - pressures[1]) / 0.01, abs=0.2)
+
+
+def test_melt(models: dict[str, Path], tmp_path: Path) -> None:
+    run_example("in.melt", models["table-Si"], tmp_path, cells=2, steps=40)
+    for name in ("rdf_liquid.dat", "rdf_quenched.dat"):
+        assert len((tmp_path / name).read_text().splitlines()) > 200
+    assert "64 atoms" in (tmp_path / "quenched.data").read_text()
+
+
+def test_heat_flux(models: dict[str, Path], tmp_path: Path) -> None:
+    run_example(
+        "in.heat_flux", models["table-Si"], tmp_path, cells=2, equilibration=20, steps=1000
+    )
+    last = (tmp_path / "heat_flux_correlation.dat").read_text().splitlines()[-200]
+    assert float(last.split()[3]) > 0
