@@ -169,7 +169,7 @@ class TektiteCalculator(Calculator):
             self._warn_if_close()
 
     def _warn_if_close(self) -> None:
-        pair = self._make_evaluator().closer_than_training(self.atoms.numbers, self.atoms.positions)
+        pair = self._make_evaluator().closer_than_training()
         if pair is not None:
             i, j, distance, limit = pair
             symbols = self.atoms.symbols

@@ -247,6 +247,8 @@ class Evaluator:
         self.skin = float(skin)
         self._engine = potential._model.make_evaluator(precision, self.threads, instruction_set)
         self._neighbors = _core.NeighborList()
+        self._last: tuple[NDArray, NDArray] | None = None
+        self._knows_distances = bool(np.any(potential.minimum_distances > 0))
 
     @property
     def description(self) -> str:
@@ -321,6 +323,7 @@ class Evaluator:
         if not np.isfinite(cell).all():
             raise NotFiniteError(f"the cell is not finite: {cell.tolist()}")
         species = self.potential.species(numbers)
+        self._last = (positions, species)
         pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
         self._neighbors.update(
             positions, cell, pbc, self.potential.cutoff, self.skin, n_threads=self.threads
@@ -350,9 +353,7 @@ class Evaluator:
             results["energies_uncertainty"] = raw["atom_uncertainties"]
         return results
 
-    def closer_than_training(
-        self, numbers: ArrayLike, positions: ArrayLike
-    ) -> tuple[int, int, float, float] | None:
+    def closer_than_training(self) -> tuple[int, int, float, float] | None:
         """Find atoms of the last evaluation that are closer than any in the training data.
 
         Returns
@@ -362,8 +363,6 @@ class Evaluator:
             worst pair, angstrom; None if there is none or the model does not know its training
             data.
         """
-        return self.potential._model.closer_than_training(
-            np.ascontiguousarray(positions, dtype=np.float64),
-            self.potential.species(numbers),
-            self._neighbors,
-        )
+        if not self._knows_distances or self._last is None:
+            return None
+        return self.potential._model.closer_than_training(*self._last, self._neighbors)
