@@ -199,8 +199,9 @@ void PairMLIP::check_references() {
     if (all_passed == 0)
         error->all(FLERR, text("Pair style mlip: on this machine the model ", model_path_,
                                " does not give what it gave where it was ", "made: its ", n,
-                               " reference structures are off by up to ", worst[0], " eV/atom and ", worst[1],
-                               " eV/angstrom in ", precision_ == TEKTITE_DOUBLE ? "double" : "mixed",
+                               " reference structures are off by up to ", brief(worst[0]), " eV/atom and ",
+                               brief(worst[1]), " eV/angstrom in ",
+                               precision_ == TEKTITE_DOUBLE ? "double" : "mixed",
                                " precision. The file or this build of Tektite is faulty: run `tektite check ",
                                model_path_, "`"));
     if (comm->me != 0) return;
@@ -210,7 +211,7 @@ void PairMLIP::check_references() {
     else
         utils::logmesg(
             lmp, text("Model ", model_path_, ": ", n, " reference structures recomputed, largest deviation ",
-                      worst[0], " eV/atom and ", worst[1], " eV/angstrom\n"));
+                      brief(worst[0]), " eV/atom and ", brief(worst[1]), " eV/angstrom\n"));
 }
 
 void PairMLIP::print_summary() {

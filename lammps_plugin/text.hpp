@@ -16,4 +16,12 @@ std::string text(const Args&... args) {
     return out.str();
 }
 
+/// Two digits: deviations.
+inline std::string brief(double value) {
+    std::ostringstream out;
+    out.precision(2);
+    out << value;
+    return out.str();
+}
+
 }  // namespace tektite_lammps
