@@ -4,7 +4,7 @@
     python benchmarks/fit_zuo2020.py [si] [mo] [--data FOLDER] [--set KEY=VALUE ...] [--json FILE]
 
 Prints component root mean square errors on the test files, and times. `--set basis.cutoff=6`
-changes a key of the configuration (values are YAML), for trying out; each `--set` makes one more line.
+changes a key of the configuration (values are YAML), for trying out; each `--set` is one more run.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def run(name: str, settings: list[str], folder: Path | None, console: Console) -
     train, test = (read_data(group, config.data) for group in files)
     begin = time.perf_counter()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        result = fit_frames(config, train, test, progress.track)
+        result = fit_frames(config, train, test, progress)
     seconds = time.perf_counter() - begin
     assert result.test is not None
     return {

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from tektite.fit.least_squares import TriangularFactor, combine
+from tektite.fit.least_squares import TriangularFactor, combine, triangular_factor
 from tektite.fit.regression import solve_cross_validation, solve_evidence, solve_fixed
 
 
@@ -18,29 +18,51 @@ def problem(n_rows: int, n_columns: int, noise: float, seed: int = 0):
     return x, x @ truth + noise * rng.normal(size=n_rows), sizes, truth
 
 
-def factor_of(x, y, **options) -> TriangularFactor:
-    factor = TriangularFactor(x.shape[1], **options)
+def factor_of(x, y) -> TriangularFactor:
+    factor = TriangularFactor(x.shape[1])
     rng = np.random.default_rng(1)
     begin = 0
     while begin < len(y):
         end = min(len(y), begin + int(rng.integers(1, 40)))
-        factor.add(x[begin:end].T, y[begin:end])
+        rows = np.asfortranarray(np.column_stack([x[begin:end], y[begin:end]]))
+        factor.add(triangular_factor(rows), end - begin)
         begin = end
     return factor
 
 
 def test_triangular_factor_is_that_of_all_rows() -> None:
     x, y, _, _ = problem(500, 20, 0.1)
-    factor = factor_of(x, y, buffer_rows=33)
+    factor = factor_of(x, y)
     r = factor.matrix()
     assert factor.n_rows == 500
+    assert np.all(np.tril(r, -1) == 0)
     np.testing.assert_allclose(r[:-1, :-1].T @ r[:-1, :-1], x.T @ x, rtol=1e-12, atol=1e-12)
     c = np.random.default_rng(3).normal(size=20)
     assert np.linalg.norm(r @ np.append(c, -1.0)) == pytest.approx(
         np.linalg.norm(x @ c - y), rel=1e-12
     )
     halves = [factor_of(x[s], y[s]).matrix() for s in (slice(0, 7), slice(7, 500))]
+    before = [h.copy() for h in halves]
     np.testing.assert_allclose(np.abs(combine(halves)), np.abs(r), rtol=1e-8, atol=1e-10)
+    assert all(np.array_equal(a, b) for a, b in zip(before, halves))
+    assert np.all(triangular_factor(np.zeros((0, 4))) == 0)
+
+
+def test_columns_without_prior() -> None:
+    """They come first, and are what least squares gives for them together with the ridge."""
+    x, y, sizes, _ = problem(200, 10, 0.1)
+    constant = np.ones((200, 1))
+    y = y + 7.0
+    solution = solve_fixed(factor_of(np.hstack([constant, x]), y).matrix(), sizes, 200, 0.5)
+    both = np.hstack([constant, x])
+    penalty = np.diag(np.concatenate([[0.0], 0.5 * sizes**-2.0]))
+    expected = np.linalg.solve(both.T @ both + penalty, both.T @ y)
+    np.testing.assert_allclose(solution.free, expected[:1], rtol=1e-9)
+    np.testing.assert_allclose(solution.coefficients, expected[1:], rtol=1e-8)
+    evidence = solve_evidence(factor_of(both, y).matrix(), sizes, 200)
+    assert evidence.free == pytest.approx([7.0], abs=0.1)
+    parts = [factor_of(both[k::3], y[k::3]).matrix() for k in range(3)]
+    assert solve_cross_validation(parts, sizes, 200).free == pytest.approx([7.0], abs=0.1)
 
 
 def test_fixed_strength_solves_the_normal_equations() -> None:

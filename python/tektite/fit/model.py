@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tektite import _core
 from tektite.fit.config import BasisConfig, PriorConfig
 from tektite.fit.dataset import Target
+from tektite.fit.least_squares import triangular_factor
 
 
 class LinearAce:
@@ -75,49 +76,65 @@ class LinearAce:
         )
         return density ** -factors["rank"].astype(float) * (1.0 + degrees) ** -prior.exponent
 
-    def rows(
-        self, targets: Iterable[Target], threads: int, free: NDArray[np.float64] | None = None
-    ) -> Iterator[tuple[Target, NDArray[np.float64], NDArray[np.float64]]]:
-        """Weighted rows of the design matrix and right-hand sides, target by target in order.
+    def factors(
+        self, targets: Sequence[Target], threads: int, free: NDArray[np.float64]
+    ) -> Iterator[tuple[int, NDArray[np.float64]]]:
+        """Triangular factors of the weighted rows of the design matrix, block by block of targets.
 
-        Yields (target, rows (n_free + K, n_rows), values (n_rows,)): energy, forces, virial, each
-        where the target has it; it must have one. free: (n_elements, n_free), combinations of the
-        numbers of atoms of each element that are columns of their own, the first. At most a few
-        targets are in memory at a time.
+        Columns: n_free + K + 1, the last being the right-hand side. free: (n_elements, n_free),
+        combinations of the numbers of atoms of each element that are columns of their own, the
+        first. Blocks, and their order, do not depend on the number of threads, each of which holds
+        the rows of one block: those of one target or about 2 K.
+
+        Yields (number of rows, factor).
         """
+        blocks: list[list[Target]] = []
+        limit = max(2 * self.n_functions, 1000)
+        for target in targets:
+            if not blocks or sum(t.n_rows for t in blocks[-1]) + target.n_rows > limit:
+                blocks.append([])
+            blocks[-1].append(target)
         with ThreadPoolExecutor(threads) as pool:
             waiting: deque[Future] = deque()
-            for target in targets:
-                waiting.append(pool.submit(self._rows, target, free))
-                if len(waiting) > 2 * threads:
+            for block in blocks:
+                waiting.append(pool.submit(self._factor, block, free))
+                if len(waiting) > threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _rows(
-        self, target: Target, free: NDArray[np.float64] | None
-    ) -> tuple[Target, NDArray[np.float64], NDArray[np.float64]]:
+    def _factor(
+        self, block: list[Target], free: NDArray[np.float64]
+    ) -> tuple[int, NDArray[np.float64]]:
+        n_rows, n_free = sum(t.n_rows for t in block), free.shape[1]
+        rows = np.zeros((n_rows, n_free + self.n_functions + 1), order="F")
+        begin = 0
+        for target in block:
+            place = rows[begin : begin + target.n_rows]
+            self._fill(target, place[:, n_free:-1], place[:, -1])
+            if target.energy is not None:
+                counts = np.bincount(target.species, minlength=len(self.elements))
+                place[0, :n_free] = target.weight_energy * (counts @ free)
+            begin += target.n_rows
+        return n_rows, triangular_factor(rows)
+
+    def _fill(self, target: Target, rows: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Weighted rows of one target, (n_rows, K): energy, forces, virial, what it has of them."""
         a = target.frame.atoms
         derivatives = target.forces is not None or target.virial is not None
         energies, forces, virials = self.descriptor.design(
             a.positions, target.species, a.cell.array, a.pbc, derivatives
         )
-        rows, values = [], []
+        begin = 0
         if target.energy is not None:
-            rows.append(target.weight_energy * energies[:, None])
-            values.append([target.weight_energy * target.energy])
+            rows[0] = target.weight_energy * energies
+            values[0] = target.weight_energy * target.energy
+            begin = 1
         if target.forces is not None:
-            forces *= target.weight_forces
-            rows.append(forces)
-            values.append(target.weight_forces * target.forces.ravel())
+            place = slice(begin, begin + target.forces.size)
+            np.multiply(forces.T, target.weight_forces, out=rows[place])
+            values[place] = target.weight_forces * target.forces.ravel()
+            begin = place.stop
         if target.virial is not None:
-            rows.append(target.weight_virial * virials)
-            values.append(target.weight_virial * target.virial)
-        x, y = np.concatenate(rows, axis=1), np.concatenate(values)
-        if free is not None:
-            first = np.zeros((free.shape[1], len(y)))
-            if target.energy is not None:
-                counts = np.bincount(target.species, minlength=len(self.elements))
-                first[:, 0] = target.weight_energy * (counts @ free)
-            x = np.concatenate([first, x])
-        return target, x, y
+            np.multiply(virials.T, target.weight_virial, out=rows[begin:])
+            values[begin:] = target.weight_virial * target.virial

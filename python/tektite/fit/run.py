@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
+from threadpoolctl import threadpool_limits
 
 from tektite import modelfile
 from tektite.data import Frame
@@ -50,8 +51,6 @@ from tektite.fit.regression import (
 from tektite.potential import Potential, default_threads
 from tektite.references import default_references
 from tektite.report import ErrorTable, parity_plot
-
-Track = Callable[..., Iterable]
 
 
 @dataclasses.dataclass
@@ -99,7 +98,7 @@ def _accumulate(
     free: NDArray[np.float64],
     config: FitConfig,
     threads: int,
-    track: Track,
+    progress: Progress,
 ) -> list[TriangularFactor]:
     """One triangular factor for each part of the data; frames go to parts in shuffled order."""
     n_parts = config.regression.folds if config.regression.method == "cross_validation" else 1
@@ -107,13 +106,16 @@ def _accumulate(
         raise DataError(f"regression.folds is {n_parts}, but there are only {len(targets)} frames")
     parts = np.zeros(len(targets), dtype=int)
     if n_parts > 1:
-        parts[np.random.default_rng(config.regression.seed).permutation(len(targets))] = (
-            np.arange(len(targets)) % n_parts
-        )
-    factors = [TriangularFactor(free.shape[1] + model.n_functions) for _ in range(n_parts)]
-    rows: Iterator = model.rows(targets, threads, free)
-    for part, (_, x, y) in zip(parts, track(rows, total=len(targets), description="design matrix")):
-        factors[part].add(x, y)
+        shuffled = np.random.default_rng(config.regression.seed).permutation(len(targets))
+        parts[shuffled] = np.arange(len(targets)) % n_parts
+    task = progress.add_task("design matrix", total=sum(t.n_rows for t in targets))
+    factors = []
+    for part in range(n_parts):
+        chosen = [t for t, p in zip(targets, parts) if p == part]
+        factors.append(TriangularFactor(free.shape[1] + model.n_functions))
+        for n_rows, factor in model.factors(chosen, threads, free):
+            factors[-1].add(factor, n_rows)
+            progress.advance(task, n_rows)
     return factors
 
 
@@ -136,7 +138,7 @@ def fit_frames(
     config: FitConfig,
     train: Sequence[Frame],
     test: Sequence[Frame] = (),
-    track: Track | None = None,
+    progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> FitResult:
     """Fit a linear ACE to frames.
@@ -147,9 +149,8 @@ def fit_frames(
         Its `data` and `output` are not used.
     train, test : sequence of Frame
         As `tektite.data.read_frames` gives them.
-    track : callable, optional
-        Called as ``track(iterable, total=..., description=...)`` around everything that takes
-        long: rich's ``Progress.track``.
+    progress : rich.progress.Progress, optional
+        Shows how far everything is that takes long.
     say : callable
         Receives a few lines on what is being done.
 
@@ -160,7 +161,7 @@ def fit_frames(
     ValueError
         The configuration makes no sense for these data; names the key.
     """
-    track = track or (lambda items, total=None, description="": items)
+    progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
     if not train:
         raise DataError("there are no frames to fit to")
@@ -199,8 +200,13 @@ def fit_frames(
             "the data do not; do not trust this model far from its training data"
         )
     free = _free_columns(targets if source == "fitted" else [], len(elements))
-    factors = _accumulate(model, targets, free, config, threads, track)
-    solution = _solve(config, factors, sizes)
+    # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
+    with threadpool_limits(1, "blas"):
+        factors = _accumulate(model, targets, free, config, threads, progress)
+    with threadpool_limits(threads, "blas"):
+        task = progress.add_task("regression", total=None)
+        solution = _solve(config, factors, sizes)
+        progress.remove_task(task)
     energies = energies + free @ solution.free
     shown = ", ".join(f"{s} {e:.6f}" for s, e in zip(elements, energies))
     say(f"isolated-atom energies ({source}), eV: {shown}")
@@ -212,7 +218,7 @@ def fit_frames(
     for name, frames in (("train", train), ("test", test)):
         if not frames:
             continue
-        atoms = track((f.atoms for f in frames), total=len(frames), description=f"errors ({name})")
+        atoms = progress.track((f.atoms for f in frames), len(frames), description=f"{name} errors")
         evaluations[name] = evaluate(atoms, potential, threads=threads)
         tables[name] = ErrorTable()
         for frame, *prediction in zip(
@@ -316,7 +322,7 @@ def run_config(path: str | Path, console: Console | None = None) -> FitResult:
     train = read_data(config.data.train_files, config.data)
     test = read_data(config.data.test_files, config.data)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        result = fit_frames(config, train, test, progress.track, console.print)
+        result = fit_frames(config, train, test, progress, console.print)
     solution = result.solution
     console.print(
         f"{config.regression.method}: strength {solution.strength:.3g}, "
