@@ -11,9 +11,9 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <new>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/cpu.hpp"
@@ -32,6 +32,17 @@ namespace {
 
 /// Fewer points a thread are not worth waking it.
 constexpr std::size_t points_per_thread = 500;
+
+struct ShiftHash {
+    std::size_t operator()(const Integers3& shift) const {
+        std::uint64_t hash = 0;  // multiplied by 2^64 / golden ratio (Knuth, TAOCP 3, 6.4)
+        for (std::int32_t s : shift) {
+            hash = (hash ^ static_cast<std::uint32_t>(s)) * 0x9E3779B97F4A7C15U;
+            hash ^= hash >> 29;
+        }
+        return hash;
+    }
+};
 
 void check_arguments(std::span<const double> positions, double cutoff, int n_threads) {
     if (positions.size() % 3 != 0)
@@ -198,7 +209,7 @@ void NeighborList::Implementation::search_bin(std::span<const double> positions,
 }
 
 void NeighborList::Implementation::number_shifts() {
-    std::map<Integers3, std::int32_t> numbers;
+    std::unordered_map<Integers3, std::int32_t, ShiftHash> numbers;
     for (std::size_t i = 0; i < n_atoms; ++i)
         for (std::int32_t k = 0; k < counts[i]; ++k) {
             const Integers3 shift = codes.shift(images, i, shift_rows[i][k]);
