@@ -238,7 +238,7 @@ void survives_damage() {
 }
 
 std::string stored_file() {
-    return (std::filesystem::path(__FILE__).parent_path().parent_path() / "data" / "format_v1.mlip").string();
+    return (std::filesystem::path(TEKTITE_SOURCE_DIR) / "tests" / "data" / "format_v1.mlip").string();
 }
 
 /// The stored file of format 1 (a sum of ace, zbl and table): read, and computed as it was when it was

@@ -349,7 +349,7 @@ void survives_damage() {
 void reads_published_files() {
     namespace fs = std::filesystem;
     const char* variable = std::getenv("TEKTITE_SHARED_DATA");
-    const fs::path repository = fs::path(__FILE__).parent_path().parent_path().parent_path();
+    const fs::path repository = TEKTITE_SOURCE_DIR;
     const fs::path folder = variable ? fs::path(variable) : repository.parent_path() / "shared" / "data";
     if (!fs::is_directory(folder / "ace")) {
         std::printf("not run: %s is not there (published potentials, not shipped)\n",
