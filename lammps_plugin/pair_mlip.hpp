@@ -75,10 +75,14 @@ private:
     // pair_mlip_input.cpp
     void allocate();
     void refuse_foreign_argument(const std::string& argument);
-    void load_model(const std::string& path);
-    void map_elements(const std::vector<std::string>& element_of_type);
-    void make_evaluator();
-    void check_references();
+    void use_model(const std::string& path, const std::vector<std::string>& element_of_type);
+    [[nodiscard]] std::unique_ptr<tektite_model, ModelDeleter> load_model(const std::string& path,
+                                                                          std::uint64_t& checksum);
+    [[nodiscard]] std::vector<int> find_species(const tektite_model* model, const std::string& path,
+                                                const std::vector<std::string>& element_of_type);
+    [[nodiscard]] std::unique_ptr<tektite_evaluator, EvaluatorDeleter> make_evaluator(
+        const tektite_model* model, int precision, int n_threads);
+    void check_references(const tektite_model* model, const std::string& path);
     void print_summary();
     [[nodiscard]] std::string share_from_rank(const std::string& text, int rank) const;
     void stop_if_any_failed(bool failed, const std::string& message);

@@ -76,9 +76,10 @@ void PairMLIP::settings(int narg, char** arg) {
             error->all(FLERR, text("Pair style mlip: precision is double or mixed, not '", value, "'"));
         }
     }
+    // If pair_style is repeated, the coefficients stay.
+    if (model_ != nullptr) evaluator_ = make_evaluator(model_.get(), precision, n_threads);
     precision_ = precision;
     n_threads_ = n_threads;
-    if (model_ != nullptr) make_evaluator();  // pair_style was repeated; the coefficients stay
 }
 
 void PairMLIP::coeff(int narg, char** arg) {
@@ -98,15 +99,43 @@ void PairMLIP::coeff(int narg, char** arg) {
                  " elements, but there are ", n_types,
                  " atom types: give one chemical symbol for each type, or NULL for a type that another "
                  "pair style of hybrid serves"));
-    load_model(arg[2]);
-    map_elements(element_of_type);
-    make_evaluator();
-    check_references();
+    use_model(arg[2], element_of_type);
+}
+
+/// All or nothing: if anything is refused, what was there before stays (a Python session goes on after an
+/// error).
+void PairMLIP::use_model(const std::string& path, const std::vector<std::string>& element_of_type) {
+    std::uint64_t checksum = 0;
+    std::unique_ptr<tektite_model, ModelDeleter> model = load_model(path, checksum);
+    std::vector<int> species_of_type = find_species(model.get(), path, element_of_type);
+    std::unique_ptr<tektite_evaluator, EvaluatorDeleter> evaluator =
+        make_evaluator(model.get(), precision_, n_threads_);
+    check_references(model.get(), path);
+
+    evaluator_.reset();  // it refers to the old model
+    model_ = std::move(model);
+    evaluator_ = std::move(evaluator);
+    model_path_ = path;
+    model_checksum_ = checksum;
+    element_of_type_ = element_of_type;
+    species_of_type_ = std::move(species_of_type);
+
+    if (!allocated) allocate();
+    const auto is_seen = [this](int type) { return species_of_type_[static_cast<std::size_t>(type)] >= 0; };
+    for (int i = 1; i <= atom->ntypes; ++i)
+        for (int j = i; j <= atom->ntypes; ++j) setflag[i][j] = is_seen(i) && is_seen(j) ? 1 : 0;
+    const int n_elements = tektite_model_n_elements(model_.get());
+    std::vector<double> minimum;
+    for (int i = 0; i < n_elements; ++i)
+        for (int j = 0; j < n_elements; ++j)
+            minimum.push_back(tektite_model_minimum_distance(model_.get(), i, j));
+    guard_.reset(n_elements, std::move(minimum));
     print_summary();
 }
 
 /// Every rank reads the file; if one cannot, all stop with its reason.
-void PairMLIP::load_model(const std::string& path) {
+std::unique_ptr<tektite_model, ModelDeleter> PairMLIP::load_model(const std::string& path,
+                                                                  std::uint64_t& checksum) {
     const std::string found = share_from_rank(comm->me == 0 ? utils::get_potential_file_path(path) : "", 0);
     if (found.empty())
         error->all(
@@ -115,52 +144,39 @@ void PairMLIP::load_model(const std::string& path) {
                  ": it is neither there nor in a folder of the environment variable LAMMPS_POTENTIALS"));
     tektite_model* model = nullptr;
     const bool failed = tektite_model_load(found.c_str(), &model) != 0;
+    std::unique_ptr<tektite_model, ModelDeleter> owner(model);
     stop_if_any_failed(failed, failed ? tektite_last_error() : "");
-    evaluator_.reset();
-    model_.reset(model);
-    model_path_ = path;
-    model_checksum_ = comm->me == 0 ? checksum_of(found) : 0;
-    MPI_Bcast(&model_checksum_, 1, MPI_UINT64_T, 0, world);
+    checksum = comm->me == 0 ? checksum_of(found) : 0;
+    MPI_Bcast(&checksum, 1, MPI_UINT64_T, 0, world);
+    return owner;
 }
 
-void PairMLIP::map_elements(const std::vector<std::string>& element_of_type) {
-    const int n_types = atom->ntypes, n_elements = tektite_model_n_elements(model_.get());
+/// Species index of each type, [n_types + 1]; -1 for NULL.
+std::vector<int> PairMLIP::find_species(const tektite_model* model, const std::string& path,
+                                        const std::vector<std::string>& element_of_type) {
+    const int n_types = atom->ntypes, n_elements = tektite_model_n_elements(model);
     std::vector<int> species(static_cast<std::size_t>(n_types) + 1, -1);
     bool any_seen = false;
     for (int type = 1; type <= n_types; ++type) {
         const std::string& element = element_of_type[static_cast<std::size_t>(type - 1)];
         if (element == "NULL") {
             if (force->pair == this)
-                error->all(FLERR, text("Pair style mlip: type ", type,
-                                       " is NULL, so another pair style must serve it: use "
-                                       "pair_style hybrid or hybrid/overlay"));
+                error->all(FLERR,
+                           text("Pair style mlip: type ", type,
+                                " is NULL, so another pair style must serve it: use pair_style hybrid or "
+                                "hybrid/overlay"));
             continue;
         }
         int& s = species[static_cast<std::size_t>(type)];
         for (int i = 0; i < n_elements; ++i)
-            if (element == tektite_model_element(model_.get(), i)) s = i;
+            if (element == tektite_model_element(model, i)) s = i;
         if (s < 0)
-            error->all(FLERR, text("Pair style mlip: the model ", model_path_, " has no element '", element,
-                                   "' (type ", type, "); it has: ", known_elements(model_.get())));
+            error->all(FLERR, text("Pair style mlip: the model ", path, " has no element '", element,
+                                   "' (type ", type, "); it has: ", known_elements(model)));
         any_seen = true;
     }
-    if (!any_seen)
-        error->all(FLERR, text("Pair style mlip: every type is NULL in pair_coeff * * ", model_path_));
-
-    if (!allocated) allocate();
-    element_of_type_ = element_of_type;
-    species_of_type_ = species;
-    for (int i = 1; i <= n_types; ++i)
-        for (int j = i; j <= n_types; ++j)
-            setflag[i][j] =
-                species[static_cast<std::size_t>(i)] >= 0 && species[static_cast<std::size_t>(j)] >= 0 ? 1
-                                                                                                       : 0;
-
-    std::vector<double> minimum;
-    for (int i = 0; i < n_elements; ++i)
-        for (int j = 0; j < n_elements; ++j)
-            minimum.push_back(tektite_model_minimum_distance(model_.get(), i, j));
-    guard_.reset(n_elements, std::move(minimum));
+    if (!any_seen) error->all(FLERR, text("Pair style mlip: every type is NULL in pair_coeff * * ", path));
+    return species;
 }
 
 void PairMLIP::allocate() {
@@ -177,41 +193,41 @@ void PairMLIP::allocate() {
         }
 }
 
-void PairMLIP::make_evaluator() {
-    evaluator_.reset();
+std::unique_ptr<tektite_evaluator, EvaluatorDeleter> PairMLIP::make_evaluator(const tektite_model* model,
+                                                                              int precision, int n_threads) {
     tektite_evaluator* evaluator = nullptr;
-    const bool failed = tektite_evaluator_create(model_.get(), precision_, n_threads_, &evaluator) != 0;
+    const bool failed = tektite_evaluator_create(model, precision, n_threads, &evaluator) != 0;
+    std::unique_ptr<tektite_evaluator, EvaluatorDeleter> owner(evaluator);
     stop_if_any_failed(failed, failed ? tektite_last_error() : "");
-    evaluator_.reset(evaluator);
+    return owner;
 }
 
 /// The processors of the ranks may differ, so each recomputes the reference structures.
-void PairMLIP::check_references() {
+void PairMLIP::check_references(const tektite_model* model, const std::string& path) {
     int n = 0, passed = 1;
     double errors[2] = {0.0, 0.0};
-    const bool failed =
-        tektite_model_check(model_.get(), precision_, &n, &errors[0], &errors[1], &passed) != 0;
+    const bool failed = tektite_model_check(model, precision_, &n, &errors[0], &errors[1], &passed) != 0;
     stop_if_any_failed(failed, failed ? tektite_last_error() : "");
     double worst[2];
     int all_passed = 1;
     MPI_Allreduce(errors, worst, 2, MPI_DOUBLE, MPI_MAX, world);
     MPI_Allreduce(&passed, &all_passed, 1, MPI_INT, MPI_MIN, world);
     if (all_passed == 0)
-        error->all(FLERR, text("Pair style mlip: on this machine the model ", model_path_,
-                               " does not give what it gave where it was ", "made: its ", n,
-                               " reference structures are off by up to ", brief(worst[0]), " eV/atom and ",
-                               brief(worst[1]), " eV/angstrom in ",
-                               precision_ == TEKTITE_DOUBLE ? "double" : "mixed",
-                               " precision. The file or this build of Tektite is faulty: run `tektite check ",
-                               model_path_, "`"));
+        error->all(
+            FLERR,
+            text("Pair style mlip: on this machine the model ", path,
+                 " does not give what it gave where it was ", "made: its ", n,
+                 " reference structures are off by up to ", brief(worst[0]), " eV/atom and ", brief(worst[1]),
+                 " eV/angstrom in ", precision_ == TEKTITE_DOUBLE ? "double" : "mixed",
+                 " precision. The file or this build of Tektite is faulty: run `tektite check ", path, "`"));
     if (comm->me != 0) return;
     if (n == 0)
-        utils::logmesg(
-            lmp, text("Model ", model_path_, ": no reference structures in the file, nothing recomputed\n"));
+        utils::logmesg(lmp,
+                       text("Model ", path, ": no reference structures in the file, nothing recomputed\n"));
     else
-        utils::logmesg(
-            lmp, text("Model ", model_path_, ": ", n, " reference structures recomputed, largest deviation ",
-                      brief(worst[0]), " eV/atom and ", brief(worst[1]), " eV/angstrom\n"));
+        utils::logmesg(lmp,
+                       text("Model ", path, ": ", n, " reference structures recomputed, largest deviation ",
+                            brief(worst[0]), " eV/atom and ", brief(worst[1]), " eV/angstrom\n"));
 }
 
 void PairMLIP::print_summary() {

@@ -86,14 +86,10 @@ void PairMLIP::read_restart(FILE* file) {
                                 ", which is not there: give it with ", "pair_coeff * * <file>.mlip ..."));
         return;
     }
-    load_model(path);
+    use_model(path, element_of_type);
     if (model_checksum_ != checksum && comm->me == 0)
         error->warning(FLERR, text("Pair style mlip: the model file ", path,
                                    " has changed since the restart file was written"));
-    map_elements(element_of_type);
-    make_evaluator();
-    check_references();
-    print_summary();
 }
 
 }  // namespace tektite_lammps

@@ -12,17 +12,21 @@ from ase import Atoms
 
 sys.path.append(str(Path(__file__).parents[1] / "python"))
 
-from random_models import MODELS
+from random_models import MODELS, random_ace
 from tektite import modelfile
 from tektite.references import default_references
 
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A file for each of the small models of tests/python/random_models.py."""
+    """A file for each of the small models of tests/python/random_models.py.
+
+    Some of these have radial functions with a kink at the cutoff (ChebLinear); "smooth" has none.
+    """
     folder = tmp_path_factory.mktemp("lammps-models")
     paths = {}
-    for name, make in MODELS.items():
+    smooth = {"smooth": lambda: random_ace(["O", "Si"], seed=4, n_functions=24)}
+    for name, make in (MODELS | smooth).items():
         metadata, arrays = make()
         paths[name] = folder / f"{name}.mlip"
         modelfile.write(paths[name], metadata, arrays, default_references(metadata["elements"]))

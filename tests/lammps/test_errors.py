@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -133,12 +132,9 @@ def test_wrong_reference_structures(
     models: dict[str, Path], crystal: Atoms, tmp_path: Path
 ) -> None:
     """A file whose numbers do not fit its reference structures is refused."""
-    raw = bytearray(models["table-Si-O"].read_bytes())
-    size = int.from_bytes(raw[:8], "little")
-    header = json.loads(raw[8 : 8 + size])
-    begin, end = header["table.values"]["data_offsets"]
-    values = np.frombuffer(raw[8 + size + begin : 8 + size + end], dtype="<f8") * 1.01
-    raw[8 + size + begin : 8 + size + end] = values.tobytes()
+    contents = modelfile.read(models["table-Si-O"])
+    contents.arrays["table.values"] = contents.arrays["table.values"] * 1.01
+    raw = modelfile.to_bytes(contents.metadata, contents.arrays)
     (tmp_path / "changed.mlip").write_bytes(raw)
     data_file(tmp_path / "data", crystal, TYPES)
     log = run(
@@ -214,7 +210,7 @@ def with_minimum(tmp_path: Path) -> Path:
     return tmp_path / "known.mlip"
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("ranks", [1, 2])
 def test_closer_than_training(ranks: int, with_minimum: Path, tmp_path: Path) -> None:
     """Two atoms fly together: one warning that names step, ids, elements, distance; a count."""
     atoms = pair_of_atoms(2.4)
@@ -275,8 +271,15 @@ def test_nothing_half_done_after_an_error(
         lmp.commands_string(mlip(models["table-Si-O"], TYPES))
         lmp.command("run 0")
         before = lmp.get_thermo("pe")
-        with pytest.raises(Exception, match="no element 'Ge'"):
-            lmp.command(f"pair_coeff * * {models['table-Si-O']} Si Ge")
+        for refused in (
+            f"pair_coeff * * {models['ace-O-Si']} Si Ge",
+            "pair_coeff * * nowhere.mlip Si O",
+            "pair_style mlip precision single",
+        ):
+            with pytest.raises(Exception, match="Pair style mlip"):
+                lmp.command(refused)
+            lmp.command("run 0")
+            assert lmp.get_thermo("pe") == pytest.approx(before, rel=1e-12)
         lmp.commands_string(mlip(models["table-Si-O"], TYPES))
         lmp.command("run 0")
         assert lmp.get_thermo("pe") == pytest.approx(before, rel=1e-12)

@@ -10,15 +10,24 @@ import ase.build
 import numpy as np
 import pytest
 from ase.units import GPa
-from lammps_runs import environment, program
 
 import tektite
+from lammps_runs import environment, program
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "lammps"
 
 
 def run_example(name: str, model: Path, folder: Path, **variables: object) -> str:
-    command = [program("mpirun"), "-np", "2", program("lmp"), "-in", EXAMPLES / name, "-log", "none"]
+    command = [
+        program("mpirun"),
+        "-np",
+        "2",
+        program("lmp"),
+        "-in",
+        EXAMPLES / name,
+        "-log",
+        "none",
+    ]
     command += ["-var", "model", model]
     for key, value in variables.items():
         command += ["-var", key, str(value)]
@@ -69,8 +78,6 @@ def test_melt(models: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_heat_flux(models: dict[str, Path], tmp_path: Path) -> None:
-    run_example(
-        "in.heat_flux", models["table-Si"], tmp_path, cells=2, equilibration=20, steps=1000
-    )
+    run_example("in.heat_flux", models["table-Si"], tmp_path, cells=2, equilibration=20, steps=1000)
     last = (tmp_path / "heat_flux_correlation.dat").read_text().splitlines()[-200]
     assert float(last.split()[3]) > 0

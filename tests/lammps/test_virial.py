@@ -42,7 +42,7 @@ def commands(atoms: Atoms, model: Path, newton: str = "on", settings: str = "") 
     )
 
 
-@pytest.mark.parametrize("model", ["ace-O-Si", "sum-Si-O"])
+@pytest.mark.parametrize("model", ["smooth", "sum-Si-O"])
 def test_forces_and_pressure_by_finite_differences(
     model: str, models: dict[str, Path], crystal: Atoms, tmp_path: Path
 ) -> None:
@@ -120,7 +120,7 @@ def test_explicit_virial_is_that_of_forces(
 
 
 @pytest.mark.parametrize("newton", ["on", "off"])
-@pytest.mark.parametrize("model", ["ace-O-Si", "sum-Si-O"])
+@pytest.mark.parametrize("model", ["smooth", "sum-Si-O"])
 def test_heat_flux(
     model: str, newton: str, models: dict[str, Path], crystal: Atoms, tmp_path: Path
 ) -> None:
