@@ -27,6 +27,15 @@ def derivative(function, step: float) -> float:
     return sum(w * (function(k * step) - function(-k * step)) for k, w in weights.items()) / step
 
 
+def assert_is_derivative(value: float, function, scale: float) -> None:
+    """Some step gives the value to 1e-7: a wide one, or a narrow one where a density is near zero.
+
+    There the embedding functions bend within a step; a wrong value would agree with no step.
+    """
+    estimates = [derivative(function, step) for step in (3e-4, 3e-5, 6e-6)]
+    assert min(abs(e - value) for e in estimates) < 1e-7 * scale, (value, estimates)
+
+
 def assert_equal_results(a: dict, b: dict, tolerance: float, rotation=None) -> None:
     """Energies, forces and stress agree, relative to the largest of each (at least 1)."""
     rotation = np.eye(3) if rotation is None else rotation
@@ -49,9 +58,8 @@ def test_forces_are_the_gradient(any_model: Potential) -> None:
             return evaluator.evaluate(atoms.numbers, moved, atoms.cell.array, atoms.pbc)["energy"]
 
         forces = evaluate(any_model, atoms)["forces"]
-        expected = -derivative(energy, 2e-4)
         scale = max(1.0, np.linalg.norm(forces), abs(energy(0.0)))
-        assert np.vdot(forces, direction) == pytest.approx(expected, abs=1e-7 * scale)
+        assert_is_derivative(-np.vdot(forces, direction), energy, scale)
 
     check()
 
@@ -76,9 +84,8 @@ def test_stress_is_the_strain_derivative(any_model: Potential) -> None:
         results = evaluate(any_model, atoms, stresses=True)
         volume = atoms.get_volume()
         stress = results["stress"][[0, 5, 4, 5, 1, 3, 4, 3, 2]].reshape(3, 3)
-        expected = derivative(energy, 1e-4)
         scale = max(1.0, volume * np.abs(stress).max(), abs(energy(0.0)))
-        assert volume * np.vdot(stress, strain) == pytest.approx(expected, abs=1e-7 * scale)
+        assert_is_derivative(volume * np.vdot(stress, strain), energy, scale)
         total = results["stresses"].sum(axis=0)
         np.testing.assert_allclose(total, results["stress"], rtol=0, atol=1e-12 * scale)
 
