@@ -70,6 +70,7 @@ run             ${{nvt}}
 unfix           move
 
 # The liquid, energy conserved.
+reset_timestep  0
 fix             move all nve
 fix             rdf all ave/time 10 $(v_nve/10:%.0f) ${{nve}} c_rdf[*] &
                 file rdf_liquid_${{label}}.txt mode vector
@@ -209,10 +210,14 @@ def follow(lines: Iterator[str], progress: Progress, title: str) -> Iterator[str
     """Pass lines on, moving a progress bar by the step numbers that LAMMPS prints."""
     total = 400 + STEPS["nvt"] + STEPS["nve"]
     task = progress.add_task(title, total=total)
+    before, last = 0, 0
     for line in lines:
         words = line.split()
         if len(words) == 6 and words[0].isdigit():
-            progress.update(task, completed=int(words[0]))
+            step = int(words[0])
+            before += last if step < last else 0  # the input resets the step once
+            last = step
+            progress.update(task, completed=before + step)
         yield line
     progress.update(task, completed=total)
 
@@ -225,7 +230,7 @@ def rdf(path: Path) -> np.ndarray:
     return np.loadtxt(path.read_text().splitlines()[4:])[-100:, 1:3]
 
 
-def draw(folder: Path, model: Path, eos: tuple, runs: list[Run]) -> Path:
+def draw(folder: Path, model: Path, eos: tuple, runs: list[Run], n_atoms: int) -> Path:
     """Parity, equation of state, energy conservation and radial distribution in one picture."""
     figure, axes = plt.subplots(2, 2, figsize=(10, 8), layout="constrained")
     parity, curve, energy, pairs = axes.flat
@@ -243,7 +248,6 @@ def draw(folder: Path, model: Path, eos: tuple, runs: list[Run]) -> Path:
     curve.plot(volumes, 1000 * (energies - energies.min()), "o-")
     curve.set(xlabel="volume, Å³/atom", ylabel="energy, meV/atom",
               title=f"equation of state, a = {lattice:.3f} Å")  # fmt: skip
-    n_atoms = len(read(folder / "silicon.data", format="lammps-data", style="atomic"))
     for run in runs:
         time = 0.002 * (run.thermo[:, 0] - run.thermo[0, 0])
         drift = 1000 * (run.thermo[:, 3] - run.thermo[0, 3]) / n_atoms
@@ -297,7 +301,7 @@ def main() -> None:
     console.print(table)
     console.print(f"first energies on 1 and 2 ranks differ by {difference:.1e} eV/atom")
     console.rule("4. results")
-    console.print(f"picture: {draw(folder, model, eos, runs)}")
+    console.print(f"picture: {draw(folder, model, eos, runs, len(crystal))}")
     console.print(f"model: {model}; LAMMPS input: {folder / 'in.melt'}")
     console.print(f"run it again: cd {folder} && mpirun -np 2 lmp -in in.melt")
 

@@ -20,6 +20,7 @@ inline constexpr int radial_tile = register_count == 32 ? 12 : 6;
 /// the bond.
 template <int L>
 [[gnu::always_inline]] inline int largest_l(int l_max) {
+    if (l_max > l_max_limit) __builtin_unreachable();  // refused when the model is loaded
     return L >= 0 ? L : l_max;
 }
 template <int L>
