@@ -56,6 +56,7 @@ comm_modify     cutoff 8.5
 velocity        all create 600 2026 mom yes rot yes
 thermo          50
 thermo_style    custom step temp pe etotal press cpu
+thermo_modify   format float %.12g
 
 # Solid at some 300 K.
 fix             move all nve
