@@ -96,11 +96,11 @@ class BasisConfig(_Section):
         [0, 7, 5, 4], description="Largest angular momentum for rank 1 (always 0), 2, ..."
     )
     max_degree: list[float] | None = Field(
-        [20, 13, 11, 9],
+        [20, 11, 9.6, 8],
         description="Limit of Σ (n + l_weight·l) over the factors, n from 0, for rank 1, 2, ...; "
         "null: none.",
     )
-    l_weight: float = Field(1.0, ge=0, description="Weight of l against n in the degree.")
+    l_weight: float = Field(0.7, ge=0, description="Weight of l against n in the degree.")
 
     @model_validator(mode="after")
     def _lengths(self) -> BasisConfig:
@@ -130,7 +130,8 @@ class RadialConfig(_Section):
     r_0: float | Pairs | None = Field(
         None,
         description="Polynomial: distance (Å) at which the transform resolves best, or one "
-        "for each pair; null: the mean nearest-neighbour distance of the pair in the data.",
+        "for each pair; null: 0.9 √(d r_c), d being the mean nearest-neighbour distance of the "
+        "pair in the data and r_c its cutoff.",
     )
     p: float = Field(2.0, gt=0, description="Polynomial: the transform falls as r^-p.")
     q: float = Field(4.0, ge=1, description="Polynomial: it leaves 1 as r^q at short distance.")
@@ -213,7 +214,7 @@ class PriorConfig(_Section):
     """Coefficients are expected to be of order s^-rank (1 + Σ (n + l_weight·l))^-exponent."""
 
     exponent: float = Field(2.0, ge=0, description="0: plain ridge regression.")
-    l_weight: float = Field(1.0, ge=0, description="Weight of l against n.")
+    l_weight: float = Field(0.7, ge=0, description="Weight of l against n.")
     density: float | None = Field(
         None,
         gt=0,

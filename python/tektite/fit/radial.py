@@ -88,7 +88,7 @@ def make_bonds(
         A radial parameter makes no sense; names key and pair.
     """
     cutoff = cutoffs(basis, elements)
-    r_0 = pair_values(radial.r_0, elements, distances.nearest, "radial.r_0")
+    r_0 = pair_values(radial.r_0, elements, 0.9 * np.sqrt(distances.nearest * cutoff), "radial.r_0")
     inner = pair_values(
         radial.inner_cutoff,
         elements,
