@@ -11,6 +11,7 @@ import pathlib
 
 import numpy as np
 from ase import Atoms
+
 from tektite import modelfile
 
 ELEMENTS = ["Si", "O"]

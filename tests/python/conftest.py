@@ -52,7 +52,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", params=list(MODELS))
+@pytest.fixture(scope="module", params=list(MODELS))
 def any_model(request: pytest.FixtureRequest, model_folder: Path) -> Potential:
     """Every family of models in turn."""
     return modelfile.load(model_folder / f"{request.param}.mlip")
