@@ -25,7 +25,7 @@ from tektite.errors import (
     UnknownSpeciesError,
     UnsupportedError,
 )
-from tektite.potential import Potential, default_threads
+from tektite.potential import Evaluator, Potential, default_threads
 
 
 class Counting(tektite.TektiteCalculator):
@@ -293,6 +293,39 @@ def test_uncertainty_of_a_model_that_has_none(crystal: Atoms, morse_path: Path) 
         crystal.calc.get_property("energies_uncertainty", crystal)
     with pytest.raises(UnsupportedError, match="uncertainty"):
         tektite.load(morse_path).make_evaluator().evaluate([14], [[0, 0, 0]], uncertainties=True)
+
+
+class UncertainEvaluator(Evaluator):
+    """Says that the energy of each atom is uncertain by its height."""
+
+    def evaluate(self, numbers, positions, *args, uncertainties=False, **kwargs) -> dict:
+        results = super().evaluate(numbers, positions, *args, **kwargs)
+        if uncertainties:
+            results["energies_uncertainty"] = np.array(positions)[:, 2]
+        return results
+
+
+class Uncertain(Potential):
+    has_uncertainty = True
+
+    def make_evaluator(self, *args) -> Evaluator:
+        return UncertainEvaluator(self, *args)
+
+
+def test_uncertainty_is_computed_where_asked_for(crystal: Atoms, morse_path: Path) -> None:
+    potential = tektite.load(morse_path)
+    crystal.calc = calculator = Counting(Uncertain(potential._model, potential._source))
+    forces = crystal.get_forces()
+    assert "energies_uncertainty" not in calculator.results
+    for _ in range(2):
+        uncertainty = calculator.get_property("energies_uncertainty", crystal)
+        np.testing.assert_array_equal(uncertainty, crystal.positions[:, 2])
+        np.testing.assert_array_equal(crystal.get_forces(), forces)
+    assert calculator.calls == 2
+    crystal.positions[:, 2] += 0.25
+    uncertainty = calculator.get_property("energies_uncertainty", crystal)
+    np.testing.assert_array_equal(uncertainty, crystal.positions[:, 2])
+    assert "energies_uncertainty" not in tektite.TektiteCalculator.implemented_properties
 
 
 def test_default_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
