@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import ase.build
@@ -25,6 +26,14 @@ SMALL_BASIS = {
     "n_max": [6, 4, 3, 2],
     "l_max": [0, 3, 2, 1],
     "max_degree": [5, 5, 4, 3],
+    "l_weight": 1.0,
+}
+
+# Nearest neighbours in the mean, and closest, for which the radial functions of teachers are made.
+NEAREST, CLOSEST = 2.4, 1.8
+TEACHER_RADIAL = {
+    "r_0": 0.9 * math.sqrt(NEAREST * SMALL_BASIS["cutoff"]),
+    "inner_cutoff": 0.9 * CLOSEST,
 }
 
 
@@ -65,7 +74,7 @@ def teacher(elements: list[str], seed: int = 1, energies: list[float] | None = N
     """A linear ACE of the small basis with random coefficients."""
     config = small_config()
     n = len(elements)
-    distances = Distances(np.full((n, n), 1.8), np.full((n, n), 2.4), [])
+    distances = Distances(np.full((n, n), CLOSEST), np.full((n, n), NEAREST), [])
     model = LinearAce(
         config.basis, elements, make_bonds(config.basis, config.radial, elements, distances)
     )

@@ -14,9 +14,11 @@ import pytest
 import yaml
 from ase import Atoms
 from rich.console import Console
+from typer.testing import CliRunner
 
 from fit_data import (
     SMALL_BASIS,
+    TEACHER_RADIAL,
     label,
     mixed_structures,
     silicon_structures,
@@ -25,6 +27,7 @@ from fit_data import (
     write_frames,
 )
 from tektite import modelfile
+from tektite.cli.app import app
 from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.fit import fit_frames, run_config
@@ -45,7 +48,7 @@ def frames() -> list[Frame]:
 
 
 def test_recovers_the_model_that_made_the_data(frames: list[Frame]) -> None:
-    config = small_config(isolated_energies={"Si": -5.0}, radial={"inner_cutoff": 1.62, "r_0": 2.4})
+    config = small_config(isolated_energies={"Si": -5.0}, radial=TEACHER_RADIAL)
     result = fit_frames(config, frames)
     unseen = label(silicon_structures(6, seed=99), teacher(["Si"], energies=[-5.0]))
     evaluator = result.potential.make_evaluator(threads=1)
@@ -215,7 +218,7 @@ def test_cross_validation_and_evidence_give_similar_models() -> None:
 
 
 def test_isolated_energies(frames: list[Frame]) -> None:
-    fitted = fit_frames(small_config(radial={"inner_cutoff": 1.62, "r_0": 2.4}), frames)
+    fitted = fit_frames(small_config(radial=TEACHER_RADIAL), frames)
     assert fitted.energies_source == "fitted"
     assert fitted.energies == pytest.approx([-5.0], abs=1e-7)
     # Not told apart by the data: Ga and As occur in equal numbers only.
@@ -247,6 +250,44 @@ def test_core_is_repulsive_and_untouched_data(frames: list[Frame]) -> None:
         for d in np.arange(0.3, 0.9 * closest - 0.4, 0.05)
     ]
     assert np.all(np.diff(energies) < 0) and energies[0] > 300
+
+
+def test_baseline_from_a_table(tmp_path: Path, frames: list[Frame]) -> None:
+    r = np.linspace(0.4, 4.0, 60)
+    table = tmp_path / "pair.txt"
+    np.savetxt(table, np.column_stack([r, 50 * np.exp(-2 * r)]))
+    baseline = {"kind": "table", "files": {"Si-Si": str(table)}, "inner": 1.2, "outer": 3.5}
+    result = fit_frames(small_config(baseline=baseline), frames)
+    assert result.potential.family == "sum"
+    pair = potential_of(
+        (result.contents[0]["children"][1],
+         {k[2:]: v for k, v in result.contents[1].items() if k.startswith("1.")}),
+        "pair",
+    )  # fmt: skip
+    evaluator = pair.make_evaluator(threads=1)
+    for d, factor in ((0.5, 1.0), (1.15, 1.0), (2.35, 0.5), (3.6, 0.0)):
+        energy = evaluator.evaluate([14, 14], [[0, 0, 0], [0, 0, d]])["energy"]
+        assert energy == pytest.approx(factor * 50 * np.exp(-2 * d), rel=1e-6, abs=1e-12)
+    # The fit is to what the baseline leaves over.
+    assert result.train.total.force.rmse < 0.05 * np.std([f for g in frames for f in g.forces.flat])
+    table.write_text("1 2\n0.5 1\n" * 4)
+    with pytest.raises(DataError, match=r"pair.txt: distances must"):
+        fit_frames(small_config(baseline=baseline), frames)
+    np.savetxt(table, np.column_stack([r[:20], r[:20]]))
+    with pytest.raises(DataError, match=r"pair.txt: the table must reach .*3.5"):
+        fit_frames(small_config(baseline=baseline), frames)
+    with pytest.raises(FileNotFoundError, match="none.txt"):
+        fit_frames(small_config(baseline={**baseline, "files": {"Si-Si": "none.txt"}}), frames)
+    with pytest.raises(ValueError, match=r"baseline.files.*Si-C"):
+        fit_frames(small_config(baseline={**baseline, "files": {"Si-C": "none.txt"}}), frames)
+
+
+@pytest.mark.parametrize("kind", ["SBessel", "ChebExpCos", "ChebPow"])
+def test_radial_functions_of_pacemaker(kind: str, frames: list[Frame]) -> None:
+    result = fit_frames(small_config(radial={"kind": kind}), frames)
+    assert result.potential.metadata["bonds"][0]["basis"] == kind
+    scale = np.std([f for g in frames for f in g.forces.flat])
+    assert result.train.total.force.rmse < 0.2 * scale
 
 
 def test_smooth_at_the_cutoff(frames: list[Frame]) -> None:
@@ -368,3 +409,15 @@ def test_stress_conventions_by_group(tmp_path: Path, frames: list[Frame]) -> Non
     )
     with pytest.raises(DataError, match=r"frame 0 \(group 'a'\).*stress_convention"):
         read_data([tmp_path / "data.extxyz"], lacking.data)
+
+
+def test_command(tmp_path: Path, frames: list[Frame]) -> None:
+    path = written(tmp_path, frames)
+    runner = CliRunner(env={"COLUMNS": "150", "TERM": "dumb"})
+    result = runner.invoke(app, ["fit", str(path)])
+    assert result.exit_code == 0, result.output
+    assert "test errors" in result.output and (tmp_path / "si.mlip").is_file()
+    path.write_text(path.read_text().replace("n_max", "n_maximum"))
+    result = runner.invoke(app, ["fit", str(path)])
+    assert result.exit_code == 1
+    assert "'basis.n_maximum' is not known; did you mean 'n_max'?" in result.output

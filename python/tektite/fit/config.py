@@ -122,7 +122,7 @@ class BasisConfig(_Section):
 class RadialConfig(_Section):
     """Radial functions g_k(r)."""
 
-    kind: Literal["Polynomial", "SBessel", "ChebExpCos", "ChebPow", "ChebLinear"] = Field(
+    kind: Literal["Polynomial", "SBessel", "ChebExpCos", "ChebPow"] = Field(
         "Polynomial",
         description="`Polynomial`: orthogonal polynomials of a transformed distance under a smooth "
         "envelope; the others as in pacemaker.",
@@ -162,10 +162,16 @@ class RadialConfig(_Section):
 class BaselineConfig(_Section):
     """Fixed pair repulsion under the fit."""
 
-    kind: Literal["zbl", "none"] = Field(
+    kind: Literal["zbl", "table", "none"] = Field(
         "zbl",
-        description="`zbl`: screened nuclear repulsion (Ziegler, Biersack, Littmark), switched off "
-        "smoothly; `none`: no baseline.",
+        description="`zbl`: screened nuclear repulsion (Ziegler, Biersack, Littmark); `table`: "
+        "pair energies of files; both switched off smoothly; `none`: no baseline.",
+    )
+    files: dict[str, Path] | None = Field(
+        None,
+        description="table: for each pair (`{Si-Si: si.txt}`) a text file of two columns, distance "
+        "(Å, ascending) and energy (eV), at least 6 lines; pairs without a file have no baseline. "
+        "Below the first distance the table goes on as a parabola.",
     )
     inner: float | Pairs | None = Field(
         None, description="Full up to here, Å; null: 0.6 times `outer`."
@@ -175,6 +181,12 @@ class BaselineConfig(_Section):
         description="Zero from here on, Å; null: the smallest distance of the pair in the data, so "
         "that the fit does not see it.",
     )
+
+    @model_validator(mode="after")
+    def _files(self) -> BaselineConfig:
+        if (self.kind == "table") != bool(self.files):
+            raise ValueError("files are needed with kind 'table', and only there")
+        return self
 
 
 class WeightsConfig(_Section):
@@ -412,4 +424,6 @@ def _resolve(config: FitConfig, path: Path) -> FitConfig:
         errors=place(config.output.errors) or model.with_suffix(".errors.json"),
         parity=place(config.output.parity) or model.with_suffix(".parity.png"),
     )
-    return config.model_copy(update={"data": data, "output": output})
+    files = {pair: place(file) for pair, file in (config.baseline.files or {}).items()}
+    baseline = config.baseline.model_copy(update={"files": files or None})
+    return config.model_copy(update={"data": data, "baseline": baseline, "output": output})

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +124,7 @@ class Distances:
 
 
 def measure_distances(
-    frames: Sequence[Frame], elements: Sequence[str], cutoffs: NDArray[np.float64]
+    frames: Iterable[Frame], elements: Sequence[str], cutoffs: NDArray[np.float64]
 ) -> Distances:
     """Measure distances in frames (see `Distances`); cutoffs: (n_elements, n_elements), angstrom.
 
@@ -205,19 +205,13 @@ def isolated_energies(
     return solution, "fitted"
 
 
-def make_targets(
-    frames: Sequence[Frame],
-    elements: Sequence[str],
-    energies: NDArray[np.float64],
-    loss: LossConfig,
-    baseline: Potential | None,
-) -> list[Target]:
-    """Subtract isolated atoms and baseline, and attach the weights of the loss.
+def check_groups(frames: Iterable[Frame], loss: LossConfig) -> None:
+    """Check that every group with weights of its own has a frame.
 
     Raises
     ------
     DataError
-        A group with weights of its own has no frame.
+        Names the group and those that there are.
     """
     groups = {frame.group for frame in frames}
     for name in loss.groups:
@@ -226,6 +220,16 @@ def make_targets(
                 f"loss.groups has '{name}', but the groups of the data are "
                 f"{', '.join(sorted(groups))}"
             )
+
+
+def make_targets(
+    frames: Iterable[Frame],
+    elements: Sequence[str],
+    energies: NDArray[np.float64],
+    loss: LossConfig,
+    baseline: Potential | None,
+) -> list[Target]:
+    """Subtract isolated atoms and baseline, and attach the weights of the loss."""
     evaluator = None if baseline is None else baseline.make_evaluator(threads=1)
     targets = []
     for frame in frames:

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import make_interp_spline
 
+from tektite.errors import DataError
 from tektite.fit.config import BaselineConfig
 from tektite.fit.dataset import Distances
 from tektite.fit.model import LinearAce
-from tektite.fit.radial import pair_values
+from tektite.fit.radial import by_pair, pair_values
 from tektite.fit.regression import Solution
 from tektite.potential import Potential
 
@@ -61,6 +64,59 @@ def posterior_arrays(model: LinearAce, solution: Solution) -> dict[str, NDArray]
     }
 
 
+def read_table(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances and energies of a table of the baseline, (points,) each.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    DataError
+        Not two columns of numbers with distances that ascend from above 0.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file (baseline.files)")
+    try:
+        table = np.loadtxt(path, ndmin=2)
+    except ValueError as error:
+        raise DataError(f"{path}: not a table of numbers: {error}") from None
+    if table.shape[1] != 2 or len(table) < 6 or not np.all(np.isfinite(table)):
+        raise DataError(f"{path}: needs two columns (distance, energy) and at least 6 lines")
+    if table[0, 0] <= 0 or np.any(np.diff(table[:, 0]) <= 0):
+        raise DataError(f"{path}: distances must be positive and ascend")
+    return table[:, 0], table[:, 1]
+
+
+def _switched_table(
+    path: Path, inner: float, outer: float, n_points: int = 2001
+) -> tuple[float, NDArray[np.float64]]:
+    """First distance, and V, V', V'' on a grid up to `outer`, (n_points, 3), times the switch.
+
+    The switch is 1 - 10 t^3 + 15 t^4 - 6 t^5 between inner and outer, as for ZBL.
+    """
+    distances, energies = read_table(path)
+    if distances[0] >= inner or distances[-1] < outer:
+        raise DataError(
+            f"{path}: the table must reach from below {inner:g} Å (baseline.inner) to {outer:g} Å "
+            "(baseline.outer)"
+        )
+    spline = make_interp_spline(distances, energies, k=5)
+    r = np.linspace(distances[0], outer, n_points)
+    t = np.clip((r - inner) / (outer - inner), 0.0, 1.0)
+    s = np.array(
+        [
+            1 - t**3 * (10 - 15 * t + 6 * t**2),
+            -30 * (t * (1 - t)) ** 2 / (outer - inner),
+            -60 * t * (1 - t) * (1 - 2 * t) / (outer - inner) ** 2,
+        ]
+    )
+    v = np.array([spline(r, k) for k in range(3)])
+    columns = [v[0] * s[0], v[1] * s[0] + v[0] * s[1], v[2] * s[0] + 2 * v[1] * s[1] + v[0] * s[2]]
+    values = np.stack(columns, axis=1)
+    values[-1] = 0.0
+    return float(r[0]), values
+
+
 def baseline_contents(
     config: BaselineConfig, elements: Sequence[str], distances: Distances
 ) -> Contents | None:
@@ -69,7 +125,9 @@ def baseline_contents(
     Raises
     ------
     ValueError
-        Inner and outer cutoffs do not fit; names the pair.
+        Inner and outer cutoffs do not fit, or a pair is not one of the elements; names it.
+    FileNotFoundError, DataError
+        See `read_table`, or a table does not reach far enough.
     """
     if config.kind == "none":
         return None
@@ -82,12 +140,24 @@ def baseline_contents(
         )
     metadata = {
         "family": "pair",
-        "kind": "zbl",
+        "kind": config.kind,
         "elements": list(elements),
         "cutoff": float(outer.max()),
         "isolated_energies": [0.0] * len(elements),
     }
-    return metadata, {"zbl.inner": inner, "zbl.outer": outer}
+    if config.kind == "zbl":
+        return metadata, {"zbl.inner": inner, "zbl.outer": outer}
+    files = by_pair(config.files or {}, elements, "baseline.files")
+    pairs = [(a, b) for a in range(len(elements)) for b in range(a, len(elements))]
+    tables = {p: _switched_table(files[p], inner[p], outer[p]) for p in pairs if p in files}
+    n_points = len(next(iter(tables.values()))[1])
+    nothing = (0.5, np.zeros((n_points, 3)))
+    metadata["cutoff"] = max(float(outer[p]) for p in tables)
+    return metadata, {
+        "table.first": np.array([tables.get(p, nothing)[0] for p in pairs]),
+        "table.last": np.array([outer[p] if p in tables else 0.0 for p in pairs]),
+        "table.values": np.array([tables.get(p, nothing)[1] for p in pairs]),
+    }
 
 
 def sum_contents(first: Contents, second: Contents | None, distances: Distances) -> Contents:

@@ -14,6 +14,31 @@ from tektite.fit.config import BasisConfig, RadialConfig
 from tektite.fit.dataset import Distances
 
 
+def by_pair(given: Mapping[str, Any], elements: Sequence[str], key: str) -> dict:
+    """Entries of a mapping from pairs ("Si-O") by indices of elements; "default" is left out.
+
+    Raises
+    ------
+    ValueError
+        Names the key and the pair that is unknown or given twice.
+    """
+    found: dict[tuple[int, int], Any] = {}
+    for name, value in given.items():
+        if name == "default":
+            continue
+        pair = name.split("-")
+        if len(pair) != 2 or any(s not in elements for s in pair):
+            raise ValueError(
+                f"'{key}': '{name}' is not a pair of the elements {', '.join(elements)} "
+                "(write it as Si-O)"
+            )
+        a, b = sorted(elements.index(s) for s in pair)
+        if (a, b) in found:
+            raise ValueError(f"'{key}': the pair {name} is given twice")
+        found[a, b] = value
+    return found
+
+
 def pair_values(
     given: float | Mapping[str, float] | None,
     elements: Sequence[str],
@@ -40,20 +65,7 @@ def pair_values(
     values = np.full((n, n), float(given.get("default", np.nan)))
     if "default" not in given and automatic is not None:
         values[:] = automatic
-    seen = set()
-    for name, value in given.items():
-        if name == "default":
-            continue
-        pair = name.split("-")
-        if len(pair) != 2 or any(s not in elements for s in pair):
-            raise ValueError(
-                f"'{key}': '{name}' is not a pair of the elements {', '.join(elements)} "
-                "(write it as Si-O)"
-            )
-        a, b = elements.index(pair[0]), elements.index(pair[1])
-        if (min(a, b), max(a, b)) in seen:
-            raise ValueError(f"'{key}': the pair {name} is given twice")
-        seen.add((min(a, b), max(a, b)))
+    for (a, b), value in by_pair(given, elements, key).items():
         values[a, b] = values[b, a] = float(value)
     if np.isnan(values).any():
         a, b = np.argwhere(np.isnan(values))[0]

@@ -25,6 +25,7 @@ from tektite.fit.config import FitConfig, load_config
 from tektite.fit.dataset import (
     Distances,
     Target,
+    check_groups,
     find_elements,
     isolated_energies,
     make_targets,
@@ -166,14 +167,17 @@ def fit_frames(
     if not train:
         raise DataError("there are no frames to fit to")
     elements = find_elements(train, config.elements)
+    check_groups(train, config.loss)
     cutoff = cutoffs(config.basis, elements)
-    distances = measure_distances(train, elements, cutoff)
+    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
     energies, source = isolated_energies(
         train, distances.isolated, elements, config.isolated_energies
     )
     baseline = baseline_contents(config.baseline, elements, distances)
     targets = make_targets(
-        [f for f, alone in zip(train, distances.isolated) if not alone],
+        progress.track(
+            [f for f, alone in zip(train, distances.isolated) if not alone], description="baseline"
+        ),
         elements,
         energies,
         config.loss,
@@ -319,9 +323,11 @@ def run_config(path: str | Path, console: Console | None = None) -> FitResult:
         if place is not None and not place.parent.is_dir():
             raise FileNotFoundError(f"{path}: there is no folder {place.parent} to write to")
     console = console or Console(file=sys.stdout, highlight=False)
-    train = read_data(config.data.train_files, config.data)
-    test = read_data(config.data.test_files, config.data)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading data", total=None)
+        train = read_data(config.data.train_files, config.data)
+        test = read_data(config.data.test_files, config.data)
+        progress.remove_task(task)
         result = fit_frames(config, train, test, progress, console.print)
     solution = result.solution
     console.print(
