@@ -66,7 +66,7 @@ unfix           rdf
 unfix           move
 
 # Melting.
-fix             move all nvt temp 4000 2500 0.05
+fix             move all nvt temp 3000 2500 0.1
 run             ${{nvt}}
 unfix           move
 
