@@ -40,8 +40,9 @@ public:
                (n == 1 ? " thread" : " threads");
     }
     [[nodiscard]] std::size_t memory() const override {
-        std::size_t bytes = (order.capacity() + block_begin.capacity() + species_begin.capacity()) * sizeof(std::int32_t) +
-                            squared_cutoffs.capacity() * sizeof(double);
+        std::size_t bytes =
+            (order.capacity() + block_begin.capacity() + species_begin.capacity()) * sizeof(std::int32_t) +
+            squared_cutoffs.capacity() * sizeof(double);
         for (const ThreadState& t : threads) bytes += t.memory();
         return bytes;
     }

@@ -28,10 +28,10 @@ enum class InstructionSet : int { automatic = 0, baseline = 1, avx2 = 2, avx512 
 /// their neighbours (LAMMPS ghosts, members of another group). In ASE every atom is a centre and
 /// periodic images are edges with a shift.
 struct Cluster {
-    std::span<const double> positions;       ///< [n_atoms][3], angstrom
-    std::span<const std::int32_t> species;   ///< [n_atoms] index into ModelInfo::elements; < 0: the
-                                             ///< model does not see this atom
-    std::span<const std::int32_t> centers;   ///< [n_centers] atom index of each centre
+    std::span<const double> positions;      ///< [n_atoms][3], angstrom
+    std::span<const std::int32_t> species;  ///< [n_atoms] index into ModelInfo::elements; < 0: the
+                                            ///< model does not see this atom
+    std::span<const std::int32_t> centers;  ///< [n_centers] atom index of each centre
 
     /// Edges in compressed rows, indexed by the ATOM index of the centre i: neighbours of i are
     /// neighbor_rows[i][0 .. neighbor_counts[i]), each an atom index after `& neighbor_mask`. Rows may hold
@@ -51,13 +51,13 @@ struct Cluster {
 /// Where the results go. A null pointer or an empty span means "not wanted". Everything is ADDED to what
 /// is there, so that several models may share the arrays.
 struct Results {
-    double* energy = nullptr;             ///< sum over centres, eV
-    std::span<double> atom_energies;      ///< [n_atoms], eV; written for centres
-    std::span<double> forces;             ///< [n_atoms][3], eV/angstrom; also on non-centres
-    double* virial = nullptr;             ///< [9] row-major W_ab = sum r_a f_b, eV
-    std::span<double> atom_virials;       ///< [n_atoms][9] row-major, centroid form: -r_a dE_i/dr_b of edge
-                                          ///< i->j is given to j, so that sum_j W_j . v_j is the potential
-                                          ///< heat flux (Fan et al., PRB 92, 094301 (2015), eq. 20)
+    double* energy = nullptr;               ///< sum over centres, eV
+    std::span<double> atom_energies;        ///< [n_atoms], eV; written for centres
+    std::span<double> forces;               ///< [n_atoms][3], eV/angstrom; also on non-centres
+    double* virial = nullptr;               ///< [9] row-major W_ab = sum r_a f_b, eV
+    std::span<double> atom_virials;         ///< [n_atoms][9] row-major, centroid form: -r_a dE_i/dr_b of edge
+                                            ///< i->j is given to j, so that sum_j W_j . v_j is the potential
+                                            ///< heat flux (Fan et al., PRB 92, 094301 (2015), eq. 20)
     std::span<double> atom_virials_halved;  ///< [n_atoms][6] xx yy zz xy xz yz: half to each end
     std::span<double> atom_uncertainties;   ///< [n_atoms], eV; written for centres where the model has one
 };
