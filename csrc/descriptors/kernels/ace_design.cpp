@@ -274,7 +274,9 @@ void run(const DesignPlan& plan, const DesignEdges* edges, const DesignScratch& 
     }
 }
 
-}  // namespace TEKTITE_JOIN(design_,TEKTITE_ISA)
+// clang-format off: its comment for a namespace with a computed name is not stable.
+}  // namespace TEKTITE_JOIN(design_, TEKTITE_ISA)
+// clang-format on
 
 void TEKTITE_JOIN(design_center_, TEKTITE_ISA)(const DesignPlan& plan, const DesignEdges* edges,
                                                const DesignScratch& scratch, const DesignOutput& out) {
