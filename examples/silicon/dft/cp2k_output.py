@@ -35,6 +35,12 @@ class Result:
     spin: float | None
 
 
+def _converged(text: str) -> bool:
+    if "outer SCF loop" in text:  # its inner loops may stop early
+        return "outer SCF loop converged" in text
+    return "SCF run NOT converged" not in text and "SCF run converged" in text
+
+
 def parse_output(path: Path) -> Result:
     """Parse the output of an ENERGY_FORCE run.
 
@@ -64,7 +70,7 @@ def parse_output(path: Path) -> Result:
         energy=float(energies[-1]) * Hartree,
         forces=forces,
         stress=stress,
-        converged="SCF run NOT converged" not in text and "SCF run converged" in text,
+        converged=_converged(text),
         seconds=float(wall[-1]) if wall else float("nan"),
         spin=float(spins[-1]) if spins else None,
     )

@@ -307,18 +307,32 @@ def phases(rng: np.random.Generator) -> Frames:
             yield group, rattled(base, 0.05 + 0.05 * index, rng)
 
 
+def contacts(rng: np.random.Generator) -> Frames:
+    """Yield more close contacts, in hot liquids of several densities, down to 1.35 A."""
+    cubic = bulk("Si", "diamond", a=A0, cubic=True)
+    for index, target in enumerate(np.linspace(1.35, 2.05, 24)):
+        cell = strained(cubic, (0.8, 0.9, 1.0, 1.15)[index % 4], 0.0, rng)
+        stages = [(6000.0, 6000.0, 4000), (6000.0, 3000.0, 4000)]
+        (frame,) = stillinger_weber_md(cell, stages, 1, int(rng.integers(1, 10**6)))
+        first = int(rng.integers(len(frame)))
+        distances = frame.get_distances(first, range(len(frame)), mic=True)
+        distances[first] = np.inf
+        frame.set_distance(first, int(np.argmin(distances)), float(target), mic=True, fix=0.5)
+        yield "close_contact", frame
+
+
 def main() -> None:
     """Parse the command line, make the frames, number them and write them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path, help="extxyz file to write")
     parser.add_argument("--seed", type=int, default=20240)
     parser.add_argument(
-        "--min-distance", type=float, default=1.5, help="leave out frames with closer atoms (A)"
+        "--min-distance", type=float, default=1.3, help="leave out frames with closer atoms (A)"
     )
     args = parser.parse_args()
     frames: list[Atoms] = []
     counts: Counter[str] = Counter()
-    sources = (molecules, diamond, disordered, surfaces, phases)
+    sources = (molecules, diamond, disordered, surfaces, phases, contacts)
     for number, source in enumerate(tqdm(sources, unit="kind")):
         for group, atoms in source(np.random.default_rng([args.seed, number])):
             frame = Atoms(atoms.symbols, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)

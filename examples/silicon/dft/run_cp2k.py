@@ -33,7 +33,6 @@ SMEARED_SOLVER = """\
       &SMEAR ON
         METHOD FERMI_DIRAC
         ELECTRONIC_TEMPERATURE [K] @TEMPERATURE@
-@FIXED_MOMENT@
       &END SMEAR
       &MIXING
         METHOD BROYDEN_MIXING
@@ -41,12 +40,24 @@ SMEARED_SOLVER = """\
         BETA 1.0
         NBROYDEN 8
       &END MIXING"""
-# Orbital transformation, for the atom: integer occupations.
-OT_SOLVER = """\
+# Orbital transformation, for the atom and the dimers: integer occupations.
+OT_SOLVERS = {
+    1: """\
       &OT ON
         MINIMIZER CG
         PRECONDITIONER FULL_ALL
-      &END OT"""
+      &END OT""",
+    2: """\
+      &OT ON
+        MINIMIZER DIIS
+        PRECONDITIONER FULL_SINGLE_INVERSE
+        ENERGY_GAP 0.05
+      &END OT
+      &OUTER_SCF
+        EPS_SCF 1.0E-6
+        MAX_SCF 8
+      &END OUTER_SCF""",
+}
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ def render_input(atoms: Atoms, settings: Settings, template: str | None = None) 
 
     Frames are spin-restricted, with smearing; periodic ones have k-points. A frame with
     ``multiplicity`` in its info (the atom and the dimers) is spin-polarised with that
-    multiplicity, at the Gamma point. The atom alone has integer occupations.
+    multiplicity, at the Gamma point, with integer occupations.
     """
     text = TEMPLATE.read_text() if template is None else template
     periodic = bool(atoms.pbc.all())
@@ -126,13 +137,11 @@ def render_input(atoms: Atoms, settings: Settings, template: str | None = None) 
         "SPIN": "",
         "KPOINTS": "",
         "KIND_EXTRA": "",
-        "SOLVER": OT_SOLVER if len(atoms) == 1 and multiplicity else SMEARED_SOLVER,
-        "FIXED_MOMENT": "",
+        "SOLVER": OT_SOLVERS[len(atoms)] if multiplicity else SMEARED_SOLVER,
+        "MAX_SCF": 25 if multiplicity and len(atoms) == 2 else 120,
         "ADDED_MOS": -1,
     }
     if multiplicity is not None:
-        values["FIXED_MOMENT"] = f"        FIXED_MAGNETIC_MOMENT {int(multiplicity) - 1}"
-        values["ADDED_MOS"] = "6 6"
         values["SPIN"] = f"    UKS .TRUE.\n    MULTIPLICITY {multiplicity}"
         values["KIND_EXTRA"] = (
             "      &BS ON\n        &ALPHA\n          N 3\n          L 1\n          NEL 2\n"
