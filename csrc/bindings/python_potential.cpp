@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/cpu.hpp"
+#include "neighbors/system_batch.hpp"
 #include "tektite/model_file.hpp"
 #include "tektite/neighbor_list.hpp"
 #include "tektite/potential.hpp"
@@ -177,10 +178,7 @@ public:
         {
             const py::gil_scoped_release release;
             const std::scoped_lock lock(mutex_);
-            if (centers_.size() != static_cast<std::size_t>(n)) {
-                centers_.resize(static_cast<std::size_t>(n));
-                std::iota(centers_.begin(), centers_.end(), 0);
-            }
+            number_centers(static_cast<std::size_t>(n));
             cluster.centers = centers_;
             neighbors.attach(cluster);
             if (n > 0) potential_->evaluate(cluster, results, *workspace_);
@@ -189,10 +187,71 @@ public:
         return output;
     }
 
+    /// Many systems in one call; system s has the atoms offsets[s] .. offsets[s + 1].
+    py::dict evaluate_batch(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                            const DenseArray<std::int64_t>& offsets, const DenseArray<double>& cells,
+                            const DenseArray<bool>& pbc, int n_threads) {
+        const py::ssize_t n = species.shape(0), n_systems = offsets.size() - 1;
+        if (positions.ndim() != 2 || positions.shape(0) != n || positions.shape(1) != 3 || n_systems < 0 ||
+            cells.size() != 9 * n_systems || pbc.size() != 3 * n_systems)
+            throw Error(ErrorCode::invalid_argument, "the arrays of the batch do not fit together");
+        py::array_t<double> energies(n_systems), atom_energies(n), forces({n, py::ssize_t{3}}),
+            virials({n_systems, py::ssize_t{6}});
+        for (py::array_t<double>* array : {&energies, &atom_energies, &forces, &virials})
+            std::fill_n(array->mutable_data(), array->size(), 0.0);
+        Results results;
+        results.atom_energies = {atom_energies.mutable_data(), static_cast<std::size_t>(n)};
+        results.forces = {forces.mutable_data(), static_cast<std::size_t>(3 * n)};
+        double *energy = energies.mutable_data(), *virial = virials.mutable_data();
+        {
+            const py::gil_scoped_release release;
+            const std::scoped_lock lock(mutex_);
+            boxes_.resize(static_cast<std::size_t>(n_systems));
+            for (std::size_t s = 0; s < boxes_.size(); ++s)
+                for (std::size_t a = 0; a < 3; ++a) {
+                    for (std::size_t d = 0; d < 3; ++d)
+                        boxes_[s].cell[a][d] = cells.data()[9 * s + 3 * a + d];
+                    boxes_[s].periodic[a] = pbc.data()[3 * s + a];
+                }
+            batch_.build({positions.data(), static_cast<std::size_t>(3 * n)},
+                         {offsets.data(), boxes_.size() + 1}, boxes_, potential_->info().cutoff, n_threads);
+            number_centers(static_cast<std::size_t>(n));
+            Cluster cluster;
+            cluster.positions = {positions.data(), static_cast<std::size_t>(3 * n)};
+            cluster.species = {species.data(), static_cast<std::size_t>(n)};
+            cluster.centers = centers_;
+            batch_.attach(cluster);
+            atom_virials_.assign(static_cast<std::size_t>(6 * n), 0.0);
+            results.atom_virials_halved = atom_virials_;
+            if (n > 0) potential_->evaluate(cluster, results, *workspace_);
+            for (std::size_t s = 0; s < boxes_.size(); ++s)
+                for (auto i = static_cast<std::size_t>(offsets.data()[s]);
+                     i < static_cast<std::size_t>(offsets.data()[s + 1]); ++i) {
+                    energy[s] += results.atom_energies[i];
+                    for (std::size_t c = 0; c < 6; ++c) virial[6 * s + c] += atom_virials_[6 * i + c];
+                }
+        }
+        py::dict output;
+        output["energies"] = energies;
+        output["atom_energies"] = atom_energies;
+        output["forces"] = forces;
+        output["virials"] = virials;
+        return output;
+    }
+
 private:
+    void number_centers(std::size_t n) {
+        if (centers_.size() == n) return;
+        centers_.resize(n);
+        std::iota(centers_.begin(), centers_.end(), 0);
+    }
+
     std::shared_ptr<const Potential> potential_;
     std::unique_ptr<Workspace> workspace_;
     std::vector<std::int32_t> centers_;
+    SystemBatch batch_;
+    std::vector<Box> boxes_;
+    std::vector<double> atom_virials_;
     std::mutex mutex_;
 };
 
@@ -306,7 +365,9 @@ void bind_potential(py::module_& module) {
         .def_property_readonly("memory", &Evaluator::memory)
         .def("evaluate", &Evaluator::evaluate, py::arg("positions"), py::arg("species"), py::arg("neighbors"),
              py::arg("atom_virials") = false, py::arg("atom_virials_halved") = false,
-             py::arg("uncertainties") = false);
+             py::arg("uncertainties") = false)
+        .def("evaluate_batch", &Evaluator::evaluate_batch, py::arg("positions"), py::arg("species"),
+             py::arg("offsets"), py::arg("cells"), py::arg("pbc"), py::arg("n_threads"));
 
     module.def(
         "instruction_set", [] { return name_of(resolve_instruction_set(InstructionSet::automatic)); },

@@ -5,13 +5,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from tektite.potential import Potential, load
+from tektite.potential import Evaluator, Potential, load
+
+# So many fill the lanes and hide the start of the threads; memory stays small.
+_ATOMS_PER_THREAD = 2048
+
+_System = tuple[NDArray, NDArray, NDArray, NDArray]
 
 
 @dataclasses.dataclass
@@ -60,20 +65,47 @@ def evaluate(
     potential = model if isinstance(model, Potential) else load(model)
     evaluator = potential.make_evaluator(precision, threads, 0.0, instruction_set)
     energies, forces, stresses, atom_energies = [], [], [], []
-    for k, atoms in enumerate([systems] if isinstance(systems, Atoms) else systems):
+    n_done = 0
+    for batch in _batches(
+        [systems] if isinstance(systems, Atoms) else systems, _ATOMS_PER_THREAD * evaluator.threads
+    ):
         try:
-            results = evaluator.evaluate(
-                atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
-            )
-        except Exception as error:
-            raise type(error)(f"system {k}: {error}") from error
-        energies.append(results["energy"])
-        forces.append(results["forces"])
-        stresses.append(results.get("stress", np.full(6, np.nan)))
-        atom_energies.append(results["energies"])
+            results = evaluator.evaluate_batch(batch)
+        except Exception:
+            _blame_one(evaluator, batch, n_done)
+            raise
+        inner = results["offsets"][1:-1]
+        energies.append(results["energies"])
+        stresses.append(results["stresses"])
+        forces.extend(np.split(results["forces"], inner))
+        atom_energies.extend(np.split(results["atom_energies"], inner))
+        n_done += len(batch)
     return Evaluation(
-        np.array(energies, dtype=np.float64),
+        np.concatenate([np.zeros(0), *energies]),
         forces,
-        np.array(stresses, dtype=np.float64).reshape(-1, 6),
+        np.concatenate([np.zeros((0, 6)), *stresses]),
         atom_energies,
     )
+
+
+def _batches(systems: Iterable[Atoms], n_atoms: int) -> Iterator[list[_System]]:
+    """Cut the systems into batches of at least `n_atoms` atoms; none is empty."""
+    batch: list[_System] = []
+    size = 0
+    for atoms in systems:
+        batch.append((atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc))
+        size += len(atoms)
+        if size >= n_atoms:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _blame_one(evaluator: Evaluator, batch: list[_System], first: int) -> None:
+    """Raise the error of the first system that has one; its number goes before the message."""
+    for k, system in enumerate(batch, start=first):
+        try:
+            evaluator.evaluate(*system)
+        except Exception as error:
+            raise type(error)(f"system {k}: {error}") from error

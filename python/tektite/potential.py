@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -352,6 +352,60 @@ class Evaluator:
         if uncertainties:
             results["energies_uncertainty"] = raw["atom_uncertainties"]
         return results
+
+    def evaluate_batch(
+        self,
+        systems: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]],
+    ) -> dict[str, Any]:
+        """Compute many systems in one call; threads and lanes are shared by all of them.
+
+        Parameters
+        ----------
+        systems : sequence of (numbers, positions, cell, pbc)
+            Shapes (n,), (n, 3), (3, 3), (3,) each, as for `evaluate`.
+
+        Returns
+        -------
+        dict
+            ``energies`` ((n_systems,), eV); ``stresses`` ((n_systems, 6), eV/angstrom^3, ASE's
+            order and sign, NaN where the cell has no volume); ``forces`` (eV/angstrom) and
+            ``atom_energies`` (eV), arrays over the atoms of all systems one after another;
+            ``offsets`` ((n_systems + 1,), the first atom of each system).
+
+        Raises
+        ------
+        UnknownSpeciesError, NotFiniteError, ValueError
+            As `evaluate`, without saying which of the systems is to blame.
+        """
+        offsets = np.zeros(len(systems) + 1, dtype=np.int64)
+        np.cumsum([len(numbers) for numbers, *_ in systems], out=offsets[1:])
+        if systems:
+            numbers = np.concatenate([np.asarray(s[0], dtype=np.intp) for s in systems])
+            positions = np.concatenate(
+                [np.asarray(s[1], dtype=np.float64).reshape(-1, 3) for s in systems]
+            )
+        else:
+            numbers, positions = np.zeros(0, dtype=np.intp), np.zeros((0, 3))
+        cells = np.array([s[2] for s in systems], dtype=np.float64).reshape(-1, 3, 3)
+        pbc = np.array([s[3] for s in systems], dtype=bool).reshape(-1, 3)
+        if not (np.isfinite(positions).all() and np.isfinite(cells).all()):
+            raise NotFiniteError("a position or a cell is not finite")
+        raw = self._engine.evaluate_batch(
+            positions, self.potential.species(numbers), offsets, cells, pbc, self.threads
+        )
+        if not (np.isfinite(raw["atom_energies"]).all() and np.isfinite(raw["forces"]).all()):
+            raise NotFiniteError("an energy or a force is not finite")
+        volumes = np.abs(np.linalg.det(cells))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            stresses = -raw["virials"][:, _VOIGT_FROM_ENGINE] / volumes[:, None]
+        stresses[volumes == 0] = np.nan
+        return {
+            "energies": raw["energies"],
+            "stresses": stresses,
+            "forces": raw["forces"],
+            "atom_energies": raw["atom_energies"],
+            "offsets": offsets,
+        }
 
     def closer_than_training(self) -> tuple[int, int, float, float] | None:
         """Find atoms of the last evaluation that are closer than any in the training data.

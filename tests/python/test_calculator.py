@@ -365,6 +365,49 @@ def test_evaluate_many_systems(any_model: Potential) -> None:
         tektite.evaluate(systems, any_model)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_batches_of_many_systems(any_model: Potential, threads: int, monkeypatch) -> None:
+    """More than one batch; no atoms, one atom, clusters, slabs and crystals side by side."""
+    monkeypatch.setattr("tektite.evaluation._ATOMS_PER_THREAD", 30)
+    rng = np.random.default_rng(threads)
+    systems = [Atoms(), Atoms(any_model.elements[0], cell=[2.5, 2.5, 2.5], pbc=True)]
+    for seed in range(30):
+        n = int(rng.integers(1, 12))
+        systems.append(random_system(any_model.elements, seed, n, tuple(rng.random(3) < 0.5)))
+    systems.append(Atoms())
+    result = tektite.evaluate(systems, any_model, threads=threads)
+    for k, atoms in enumerate(systems):
+        expected = fresh(atoms, any_model)
+        scale = max(1.0, float(np.abs(expected["forces"]).max(initial=0.0)))
+        assert result.energies[k] == pytest.approx(expected["energy"], rel=1e-10, abs=1e-10)
+        np.testing.assert_allclose(result.forces[k], expected["forces"], atol=1e-10 * scale)
+        np.testing.assert_allclose(
+            result.atom_energies[k], expected["energies"], rtol=1e-10, atol=1e-10
+        )
+        if expected["stress"] is None:
+            assert np.isnan(result.stresses[k]).all()
+        else:
+            np.testing.assert_allclose(
+                result.stresses[k], expected["stress"], rtol=1e-9, atol=1e-10 * scale
+            )
+
+
+def test_evaluate_names_the_system_to_blame(any_model: Potential) -> None:
+    good = random_system(any_model.elements, 1, 3, (True, True, True))
+    bad = good.copy()
+    bad.positions[2] = bad.positions[1]
+    with pytest.raises(ValueError, match=r"system 2: .*1.*2"):
+        tektite.evaluate([good, good, bad], any_model)
+    bad = good.copy()
+    bad.positions[1, 2] = np.nan
+    with pytest.raises(NotFiniteError, match=r"system 1: .*atom 1"):
+        tektite.evaluate([good, bad], any_model)
+    bad = good.copy()
+    bad.cell[1] = bad.cell[0]
+    with pytest.raises(ValueError, match="system 1"):
+        tektite.evaluate([good, bad], any_model)
+
+
 def test_calls_from_several_threads_share_a_model(crystal: Atoms, morse_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
