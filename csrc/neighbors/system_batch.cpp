@@ -32,7 +32,8 @@ void SystemBatch::build_part(Part& part, std::size_t first, std::size_t last,
     part.first_atom = static_cast<std::size_t>(offsets[first]);
     part.last_atom = static_cast<std::size_t>(offsets[last]);
     for (std::size_t s = first; s < last; ++s) {
-        const auto begin = static_cast<std::size_t>(offsets[s]), end = static_cast<std::size_t>(offsets[s + 1]);
+        const auto begin = static_cast<std::size_t>(offsets[s]),
+                   end = static_cast<std::size_t>(offsets[s + 1]);
         try {
             part.list.build(positions.subspan(3 * begin, 3 * (end - begin)), boxes[s], cutoff);
         } catch (const Error& error) {
@@ -40,7 +41,8 @@ void SystemBatch::build_part(Part& part, std::size_t first, std::size_t last,
         }
         const auto first_shift = static_cast<std::int32_t>(part.shift_vectors.size() / 3);
         for (std::size_t i = 0; i < end - begin; ++i) {
-            const std::span<const std::int32_t> neighbors = part.list.neighbors(i), shifts = part.list.shifts(i);
+            const std::span<const std::int32_t> neighbors = part.list.neighbors(i),
+                                                shifts = part.list.shifts(i);
             counts_[begin + i] = static_cast<std::int32_t>(neighbors.size());
             for (const std::int32_t j : neighbors)
                 part.neighbors.push_back(j + static_cast<std::int32_t>(begin));
@@ -106,7 +108,8 @@ std::size_t SystemBatch::memory() const {
                         (neighbor_rows_.capacity() + shift_rows_.capacity()) * sizeof(std::int32_t*) +
                         shift_vectors_.capacity() * sizeof(double);
     for (const Part& part : parts_)
-        total += part.list.memory() + (part.neighbors.capacity() + part.shifts.capacity()) * sizeof(std::int32_t) +
+        total += part.list.memory() +
+                 (part.neighbors.capacity() + part.shifts.capacity()) * sizeof(std::int32_t) +
                  part.shift_vectors.capacity() * sizeof(double);
     return total;
 }
