@@ -23,35 +23,36 @@ inline void step_function(double x, double cutoff, double width, double& value, 
     slope = -1.875 / width * q * q;
 }
 
-/// Energy of each lane from its densities; overwrites rho by dE/drho and core by dE/dcore; for "zbl"
-/// dE_ddistance is the derivative with respect to the smallest distance.
+/// Energy of each lane from its densities; dE_drho: [n_density][W], dE_dcore: [W]; for "zbl" dE_ddistance is
+/// the derivative with respect to the smallest distance.
 template <typename T, int W>
-[[gnu::noinline]] void embed(const CenterView<T>& center, T* rho, T* core, const double* distance,
-                             double* dE_ddistance, double* energies) {
+[[gnu::noinline]] void embed(const CenterView<T>& center, const double* rho, const double* core,
+                             const double* distance, T* dE_drho, T* dE_dcore, double* dE_ddistance,
+                             double* energies) {
     for (int b = 0; b < W; ++b) {
         double sum = 0.0;
         double slopes[n_density_limit];
         for (int p = 0; p < center.n_density; ++p) {
             double f, df;
-            embedding(center.embedding, static_cast<double>(rho[p * W + b]), center.exponents[p], f, df);
+            embedding(center.embedding, rho[p * W + b], center.exponents[p], f, df);
             sum += center.prefactors[p] * f;
             slopes[p] = center.prefactors[p] * df;
         }
-        const double rho_core = static_cast<double>(core[b]);
+        const double rho_core = core[b];
         double keep, dkeep;
         if (center.zbl) {
             // distance is r_min - (inner cutoff - width), scaled by the width of that bond by the caller.
             step_function(1.0 - distance[b], 1.0, 1.0, keep, dkeep);
             energies[b] = sum * keep + rho_core * (1.0 - keep);
-            core[b] = static_cast<T>(1.0 - keep);
+            dE_dcore[b] = static_cast<T>(1.0 - keep);
             dE_ddistance[b] = -dkeep * (sum - rho_core);
         } else {
             step_function(rho_core, center.rho_core_cutoff, center.drho_core_cutoff, keep, dkeep);
             energies[b] = sum * keep + rho_core;
-            core[b] = static_cast<T>(1.0 + sum * dkeep);
+            dE_dcore[b] = static_cast<T>(1.0 + sum * dkeep);
         }
         energies[b] += center.isolated_energy;
-        for (int p = 0; p < center.n_density; ++p) rho[p * W + b] = static_cast<T>(slopes[p] * keep);
+        for (int p = 0; p < center.n_density; ++p) dE_drho[p * W + b] = static_cast<T>(slopes[p] * keep);
     }
 }
 
@@ -83,8 +84,9 @@ template <typename T, int W>
 void compute(const CenterView<T>& center, const BlockView& block, const Scratch<T>& scratch,
              double* energies) {
     using V = Vector<T, W>;
-    alignas(64) T rho[n_density_limit * W] = {};
-    alignas(64) T core[W] = {};
+    // Sums of many terms that may cancel: in double, whatever T is.
+    alignas(64) double rho[n_density_limit * W] = {};
+    alignas(64) double core[W] = {};
     std::memset(scratch.nodes, 0, static_cast<std::size_t>(center.n_base) * 2 * W * sizeof(T));
     for (int s = 0; s < center.n_elements; ++s) {
         const BondView<T>& bond = center.bonds[s];
@@ -98,8 +100,8 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
             const T* row = scratch.radial + static_cast<std::size_t>(k) * scratch.row_max * W;
             if (bond.density_column >= 0)
                 for (int p = 0; p < center.n_density; ++p)
-                    store(rho + p * W, load<V>(rho + p * W) + load<V>(row + (bond.density_column + p) * W));
-            if (bond.core_column >= 0) store(core, load<V>(core) + load<V>(row + bond.core_column * W));
+                    add_in_double<T, W>(rho + p * W, load<V>(row + (bond.density_column + p) * W));
+            if (bond.core_column >= 0) add_in_double<T, W>(core, load<V>(row + bond.core_column * W));
         }
     }
     with_densities(center.n_density,
@@ -108,18 +110,20 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
     double distance[W], dE_ddistance[W];
     std::ptrdiff_t nearest[W];
     if (center.zbl) nearest_edges<T, W>(center, block, distance, nearest);
-    embed<T, W>(center, rho, core, distance, dE_ddistance, energies);
+    alignas(64) T dE_drho[n_density_limit * W], dE_dcore[W];
+    embed<T, W>(center, rho, core, distance, dE_drho, dE_dcore, dE_ddistance, energies);
 
     std::memset(scratch.adjoints, 0, static_cast<std::size_t>(center.n_nodes) * 2 * W * sizeof(T));
     with_densities(center.n_density, [&](auto n) {
-        backward_products<decltype(n)::value, T, W>(center, scratch.nodes, scratch.adjoints, rho);
+        backward_products<decltype(n)::value, T, W>(center, scratch.nodes, scratch.adjoints, dE_drho);
     });
     for (int s = 0; s < center.n_elements; ++s) {
         const int begin = block.species_begin[s], end = block.species_begin[s + 1];
         if (begin == end) continue;
         const BondView<T>& bond = center.bonds[s];
         with_largest_l(bond.l_max, [&](auto l) {
-            backward_base<decltype(l)::value, T, W>(center, bond, block, scratch, rho, core, begin, end);
+            backward_base<decltype(l)::value, T, W>(center, bond, block, scratch, dE_drho, dE_dcore, begin,
+                                                    end);
         });
         if (!center.zbl || !(bond.transition_width > 0)) continue;
         for (int b = 0; b < W; ++b) {

@@ -11,6 +11,9 @@
 namespace tektite::ace::TEKTITE_ISA {
 namespace {
 
+/// Rows between two additions to the sums in double.
+inline constexpr int rows_per_partial_sum = 16;
+
 /// Value of a row's node: a kept or basic one is loaded, others are multiplied anew.
 template <typename T, int W>
 [[gnu::always_inline]] inline void node_value(const ProductRow& row, const T* nodes, Vector<T, W>& re,
@@ -34,17 +37,32 @@ template <typename T, int W>
     }
 }
 
+/// Adds W values to a sum kept in double.
+template <typename T, int W>
+[[gnu::always_inline]] inline void add_in_double(double* sum, Vector<T, W> values) {
+    using D = Vector<double, W>;
+    store(sum, load<D>(sum) + __builtin_convertvector(values, D));
+}
+
 /// rho: [n_density][W], added to. ND: number of densities, 0: any.
 template <int ND, typename T, int W>
-[[gnu::noinline]] void forward_products(const CenterView<T>& center, T* nodes, T* rho_out) {
+[[gnu::noinline]] void forward_products(const CenterView<T>& center, T* nodes, double* rho_out) {
     using V = Vector<T, W>;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : center.n_density;
     V rho[slots];
-    for (int p = 0; p < n_density; ++p) rho[p] = load<V>(rho_out + p * W);
+    for (int p = 0; p < n_density; ++p) rho[p] = V{};
     const T* c = center.coefficients;
     const std::int32_t* other = center.others;
     for (int r = 0; r < center.n_rows; ++r) {
+        if constexpr (sizeof(T) < sizeof(double)) {
+            // Thousands of terms of either sign: partial sums in T lose little, one long one would.
+            if (r % rows_per_partial_sum == rows_per_partial_sum - 1)
+                for (int p = 0; p < n_density; ++p) {
+                    add_in_double<T, W>(rho_out + p * W, rho[p]);
+                    rho[p] = V{};
+                }
+        }
         const ProductRow row = center.rows[r];
         V re, im;
         node_value<T, W>(row, nodes, re, im);
@@ -82,7 +100,7 @@ template <int ND, typename T, int W>
             for (int k = 0; k < row.n_conjugate; ++k) term(im);
         }
     }
-    for (int p = 0; p < n_density; ++p) store(rho_out + p * W, rho[p]);
+    for (int p = 0; p < n_density; ++p) add_in_double<T, W>(rho_out + p * W, rho[p]);
 }
 
 /// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W].
