@@ -7,6 +7,7 @@
 
 #include "base/cpu.hpp"
 #include "base/thread_pool.hpp"
+#include "neighbors/center_blocks.hpp"
 
 namespace tektite {
 
@@ -40,9 +41,7 @@ public:
                (n == 1 ? " thread" : " threads");
     }
     [[nodiscard]] std::size_t memory() const override {
-        std::size_t bytes =
-            (order.capacity() + block_begin.capacity() + species_begin.capacity()) * sizeof(std::int32_t) +
-            squared_cutoffs.capacity() * sizeof(double);
+        std::size_t bytes = blocks.memory() + squared_cutoffs.capacity() * sizeof(double);
         for (const ThreadState& t : threads) bytes += t.memory();
         return bytes;
     }
@@ -50,36 +49,9 @@ public:
     ThreadPool pool;
     InstructionSet isa = InstructionSet::baseline;
     std::vector<ThreadState> threads;
-    std::vector<std::int32_t> order;        // centres sorted by species
-    std::vector<std::int32_t> block_begin;  // blocks in `order`
-    std::vector<std::int32_t> species_begin;
+    CenterBlocks blocks;
     std::vector<double> squared_cutoffs;
 };
-
-/// Sorts the centres by species, keeping their order, and cuts them into blocks.
-void make_blocks(const Cluster& cluster, int n_species, int lanes, LocalWorkspace& w) {
-    const auto n = static_cast<std::size_t>(n_species);
-    std::vector<std::int32_t>& begin = w.species_begin;  // [n + 1]; shifted by one while counting and filling
-    begin.assign(n + 2, 0);
-    for (const std::int32_t i : cluster.centers) {
-        const std::int32_t s = cluster.species[static_cast<std::size_t>(i)];
-        if (s >= n_species)
-            throw Error(ErrorCode::unknown_species, "atom " + std::to_string(i) + " has species index " +
-                                                        std::to_string(s) + "; the model knows " +
-                                                        std::to_string(n_species) + " elements");
-        if (s >= 0) ++begin[static_cast<std::size_t>(s) + 2];
-    }
-    for (std::size_t s = 2; s < n + 2; ++s) begin[s] += begin[s - 1];
-    w.order.resize(static_cast<std::size_t>(begin[n + 1]));
-    for (const std::int32_t i : cluster.centers) {
-        const std::int32_t s = cluster.species[static_cast<std::size_t>(i)];
-        if (s >= 0) w.order[static_cast<std::size_t>(begin[static_cast<std::size_t>(s) + 1]++)] = i;
-    }
-    w.block_begin.clear();
-    for (std::size_t s = 0; s < n; ++s)
-        for (std::int32_t c = begin[s]; c < begin[s + 1]; c += lanes) w.block_begin.push_back(c);
-    w.block_begin.push_back(static_cast<std::int32_t>(w.order.size()));
-}
 
 void prepare(std::vector<double>& buffer, std::size_t size) {
     if (buffer.size() < size) buffer.resize(size);
@@ -110,8 +82,8 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
     if (w == nullptr) throw Error(ErrorCode::invalid_argument, "the workspace was made by another model");
     const int n_species = static_cast<int>(info().elements.size());
     const auto n_elements = static_cast<std::size_t>(n_species);
-    make_blocks(cluster, n_species, w->threads[0].block.lanes, *w);
-    const auto n_blocks = static_cast<int>(w->block_begin.size()) - 1;
+    w->blocks.build(cluster, n_species, w->threads[0].block.lanes);
+    const int n_blocks = w->blocks.size();
     if (n_blocks == 0) return;
 
     std::vector<double>& squared = w->squared_cutoffs;
@@ -143,9 +115,7 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
         const int first = static_cast<int>(static_cast<std::int64_t>(n_blocks) * thread / n_threads);
         const int last = static_cast<int>(static_cast<std::int64_t>(n_blocks) * (thread + 1) / n_threads);
         for (int b = first; b < last; ++b) {
-            const auto begin = static_cast<std::size_t>(w->block_begin[static_cast<std::size_t>(b)]);
-            const auto end = static_cast<std::size_t>(w->block_begin[static_cast<std::size_t>(b) + 1]);
-            const std::span<const std::int32_t> centers(w->order.data() + begin, end - begin);
+            const std::span<const std::int32_t> centers = w->blocks[b];
             const std::int32_t species = cluster.species[static_cast<std::size_t>(centers[0])];
             gather_edges(cluster, centers, species,
                          {squared.data() + static_cast<std::size_t>(species) * n_elements, n_elements},

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/edge_block.hpp"
+#include "neighbors/edge_block.hpp"
 #include "tektite/potential.hpp"
 
 namespace tektite {

@@ -5,11 +5,11 @@
 #include <memory>
 #include <vector>
 
+#include "basis/radial_table.hpp"
 #include "basis/spherical_harmonics.hpp"
 #include "models/ace/kernels/views.hpp"
 #include "models/ace/parameters.hpp"
 #include "models/ace/product_graph.hpp"
-#include "models/ace/radial_table.hpp"
 
 namespace tektite::ace {
 

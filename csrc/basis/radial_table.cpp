@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "models/ace/radial_table.hpp"
+#include "basis/radial_table.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include "tektite/error.hpp"
 
-namespace tektite::ace {
+namespace tektite {
 
 namespace {
 
@@ -182,4 +182,4 @@ RadialTable tabulate(int n_functions, const RadialFunctions& functions, double c
     return table;
 }
 
-}  // namespace tektite::ace
+}  // namespace tektite

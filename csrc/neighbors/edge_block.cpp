@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "models/edge_block.hpp"
+#include "neighbors/edge_block.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
-#include "models/edges/kernels/gather.hpp"
+#include "neighbors/kernels/gather.hpp"
 
 namespace tektite {
 

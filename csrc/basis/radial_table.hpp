@@ -7,7 +7,7 @@
 
 #include "base/aligned.hpp"
 
-namespace tektite::ace {
+namespace tektite {
 
 /// All functions of one (centre, neighbour) pair side by side, so that the row of one distance is contiguous.
 ///
@@ -48,4 +48,4 @@ struct TableOptions {
 RadialTable tabulate(int n_functions, const RadialFunctions& functions, double cutoff,
                      const std::vector<double>& breakpoints, const TableOptions& options);
 
-}  // namespace tektite::ace
+}  // namespace tektite

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An edge costs 8 flops and, with AVX-512, a gather of 3 doubles and 1 integer and 4 compressed stores for 8
 // edges.
-#include "models/edges/kernels/gather.hpp"
+#include "neighbors/kernels/gather.hpp"
 
 #include "base/simd.hpp"
 #if defined(__AVX512F__)
