@@ -62,7 +62,7 @@ def data(tmp_path: Path, morse_path: Path) -> Path:
 
 def test_help_and_version() -> None:
     text = run("--help")
-    for command in ("info", "check", "convert", "evaluate", "fit", "doctor"):
+    for command in ("info", "check", "convert", "evaluate", "validate", "fit", "survive", "doctor"):
         assert re.search(rf"^\W*{command}\b", text, re.M)
     assert run("--version") == f"tektite {tektite.__version__}\n"
     assert re.fullmatch(r"\d+\.\d+\.\d+", tektite.__version__)

@@ -100,4 +100,4 @@ def _root(
     pass
 
 
-from tektite.cli import data_commands, doctor, model_commands  # noqa: E402, F401
+from tektite.cli import data_commands, doctor, dynamics_commands, model_commands  # noqa: E402, F401

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Commands on reference data: evaluate, fit."""
+"""Commands on reference data: evaluate, validate, fit."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ def _none(key: str) -> str | None:
     return None if key.lower() == "none" else key
 
 
+EnergyKey = Annotated[str, typer.Option(help="Name of the energies, or none.")]
+ForcesKey = Annotated[str, typer.Option(help="Name of the forces, or none.")]
+StressKey = Annotated[str, typer.Option(help="Name of the stresses, or none.")]
+StressConvention = Annotated[
+    str, typer.Option(help="ase, gpa, virial (QUIP's, eV), vasp-kbar or kbar-xz-yz.")
+]
+GroupKey = Annotated[str, typer.Option(help="Name of the kind of frame.")]
+JsonPath = Annotated[
+    Path | None, typer.Option("--json", help="Write the errors as JSON ('-': print them).")
+]
+
+
 @app.command()
 def evaluate(
     model: ModelArgument,
@@ -25,18 +37,14 @@ def evaluate(
         Path,
         typer.Argument(help="Reference data, extxyz or whatever ASE reads.", show_default=False),
     ],
-    energy_key: Annotated[str, typer.Option(help="Name of the energies, or none.")] = "energy",
-    forces_key: Annotated[str, typer.Option(help="Name of the forces, or none.")] = "forces",
-    stress_key: Annotated[str, typer.Option(help="Name of the stresses, or none.")] = "stress",
-    stress_convention: Annotated[
-        str, typer.Option(help="ase, gpa, virial (QUIP's, eV), vasp-kbar or kbar-xz-yz.")
-    ] = "ase",
-    group_key: Annotated[str, typer.Option(help="Name of the kind of frame.")] = "group",
+    energy_key: EnergyKey = "energy",
+    forces_key: ForcesKey = "forces",
+    stress_key: StressKey = "stress",
+    stress_convention: StressConvention = "ase",
+    group_key: GroupKey = "group",
     precision: PrecisionOption = "double",
     threads: ThreadsOption = None,
-    json_path: Annotated[
-        Path | None, typer.Option("--json", help="Write the errors as JSON ('-': print them).")
-    ] = None,
+    json_path: JsonPath = None,
     plot: Annotated[
         Path | None, typer.Option(help="Write a parity plot (.png, .pdf, .svg).")
     ] = None,
@@ -71,6 +79,53 @@ def evaluate(
         parity_plot(
             plot, frames, result.energies, result.forces, result.stresses, f"{model} / {data}"
         )
+
+
+@app.command()
+def validate(
+    model: ModelArgument,
+    sets: Annotated[
+        list[Path],
+        typer.Argument(metavar="SET...", help="Files of reference data.", show_default=False),
+    ],
+    energy_key: EnergyKey = "energy",
+    forces_key: ForcesKey = "forces",
+    stress_key: StressKey = "stress",
+    stress_convention: StressConvention = "ase",
+    group_key: GroupKey = "group",
+    precision: PrecisionOption = "double",
+    threads: ThreadsOption = None,
+    json_path: JsonPath = None,
+) -> None:
+    """Compare a model with several independent sets of data: errors and softening of each."""
+    from tektite.data import DataKeys
+    from tektite.files import write_atomically
+    from tektite.potential import load
+    from tektite.report import validate as validate_sets
+
+    keys = DataKeys(
+        _none(energy_key), _none(forces_key), _none(stress_key), stress_convention, group_key
+    )
+    console = output()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        result = validate_sets(
+            load(model),
+            sets,
+            keys,
+            precision=precision,
+            threads=threads,
+            advanced=lambda frame: progress.update(
+                task, description=f"{frame.source}: frame {frame.index}"
+            ),
+        )
+    text = json.dumps(result.as_dict(), indent=2)
+    if json_path == Path("-"):
+        print(text)
+        return
+    console.print(result.rich_table())
+    if json_path is not None:
+        write_atomically(json_path, (text + "\n").encode())
 
 
 @app.command()

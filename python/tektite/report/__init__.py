@@ -3,5 +3,6 @@
 
 from tektite.report.errors import ErrorStatistics, ErrorTable
 from tektite.report.plots import parity_plot
+from tektite.report.validation import Validation, validate
 
-__all__ = ["ErrorStatistics", "ErrorTable", "parity_plot"]
+__all__ = ["ErrorStatistics", "ErrorTable", "Validation", "parity_plot", "validate"]

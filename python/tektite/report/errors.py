@@ -47,11 +47,31 @@ class ErrorStatistics:
 
 
 @dataclasses.dataclass
+class SlopeStatistics:
+    """Least-squares line through the origin of predictions against references."""
+
+    products: float = 0.0
+    squares: float = 0.0
+
+    def add(self, references: ArrayLike, predictions: ArrayLike) -> None:
+        """Add references and predictions of the same shape."""
+        references = np.asarray(references, dtype=np.float64).ravel()
+        self.products += float(references @ np.asarray(predictions, dtype=np.float64).ravel())
+        self.squares += float(references @ references)
+
+    @property
+    def slope(self) -> float | None:
+        """Σ prediction·reference / Σ reference², None without a reference that is not zero."""
+        return self.products / self.squares if self.squares > 0 else None
+
+
+@dataclasses.dataclass
 class GroupErrors:
     """Errors of the frames of one group.
 
     energy: of the energy per atom, meV/atom; force: of the components, eV/angstrom; stress: of
-    the six components, GPa.
+    the six components, GPa. force_slope: of predicted against reference force components; below 1
+    the model is too soft. energy_sum: sum of the deviations of the energy per atom, meV.
     """
 
     n_frames: int = 0
@@ -59,6 +79,13 @@ class GroupErrors:
     energy: ErrorStatistics = dataclasses.field(default_factory=ErrorStatistics)
     force: ErrorStatistics = dataclasses.field(default_factory=ErrorStatistics)
     stress: ErrorStatistics = dataclasses.field(default_factory=ErrorStatistics)
+    force_slope: SlopeStatistics = dataclasses.field(default_factory=SlopeStatistics)
+    energy_sum: float = 0.0
+
+    @property
+    def energy_offset(self) -> float | None:
+        """Mean deviation of the energy per atom, meV, None without values."""
+        return self.energy_sum / self.energy.count if self.energy.count else None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON; None where there is no reference."""
@@ -72,6 +99,8 @@ class GroupErrors:
                 "mae": statistics.mae,
                 "max": statistics.maximum if statistics.count else None,
             }
+        result["energy"]["offset"] = self.energy_offset
+        result["force"]["slope"] = self.force_slope.slope
         return result
 
 
@@ -98,9 +127,12 @@ class ErrorTable:
             errors.n_frames += 1
             errors.n_atoms += len(frame.atoms)
             if frame.energy is not None and energy is not None and len(frame.atoms):
-                errors.energy.add(1e3 * (energy - frame.energy) / len(frame.atoms))
+                deviation = 1e3 * (energy - frame.energy) / len(frame.atoms)
+                errors.energy.add(deviation)
+                errors.energy_sum += deviation
             if frame.forces is not None and forces is not None:
                 errors.force.add(np.asarray(forces) - frame.forces)
+                errors.force_slope.add(frame.forces, forces)
             if frame.stress is not None and stress is not None and np.all(np.isfinite(stress)):
                 errors.stress.add((np.asarray(stress) - frame.stress) / GPa)
 
