@@ -179,6 +179,10 @@ RadialTable tabulate(int n_functions, const RadialFunctions& functions, double c
     for (int s = 0; s < table.n_segments; ++s)
         builder.fill(table.start[s], table.start[s + 1], bins[static_cast<std::size_t>(s)],
                      table.coefficients.data() + static_cast<std::size_t>(table.first_bin[s]) * 6 * row, row);
+    if (!std::all_of(table.coefficients.begin(), table.coefficients.end(),
+                     [](double c) { return std::isfinite(c); }))
+        throw Error(ErrorCode::file_damaged,
+                    "a radial function is not finite within its cutoff; its coefficients are far too large");
     return table;
 }
 

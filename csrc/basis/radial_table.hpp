@@ -44,7 +44,7 @@ struct TableOptions {
 /// Tabulates `functions` on (0, cutoff). Bins are made smaller until, at probe points, every function and its
 /// slope are within the tolerances of the exact ones, relative to the function's own largest magnitude beyond
 /// 0.7 angstrom (or its local magnitude where that is larger), or there are 1024 bins in the segment. Below
-/// 0.05 angstrom the functions are continued linearly.
+/// 0.05 angstrom the functions are continued linearly. Throws Error(file_damaged) if one is not finite.
 RadialTable tabulate(int n_functions, const RadialFunctions& functions, double cutoff,
                      const std::vector<double>& breakpoints, const TableOptions& options);
 

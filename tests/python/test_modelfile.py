@@ -129,6 +129,19 @@ def test_damaged_files_are_refused(model_folder: Path, tmp_path: Path, data: st.
         tektite.load(path)
 
 
+def test_coefficients_that_overflow() -> None:
+    """Each number is finite, but not what is computed from it."""
+    metadata, arrays = MODELS["ace-Si"]()
+    name = "bonds.coefficients"
+    huge = dict(arrays, **{name: np.full_like(arrays[name], 1e308)})
+    with pytest.raises(ModelFileError, match="some-model: a radial function is not finite"):
+        Potential.from_arrays(metadata, huge, "some-model")
+    large = dict(arrays, **{name: arrays[name] * 1e200})
+    potential = Potential.from_arrays(metadata, large, "some-model")
+    with pytest.raises(UnsupportedError, match="mixed precision"):
+        potential.make_evaluator(precision="mixed")
+
+
 def test_files_without_a_checksum(model_folder: Path, tmp_path: Path) -> None:
     """Other programs need not write one; one that is no checksum is refused."""
     contents = modelfile.read(model_folder / "ace-Si.mlip")

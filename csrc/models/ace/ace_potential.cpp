@@ -144,7 +144,12 @@ std::shared_ptr<const Potential> make_ace(const Parameters& parameters, std::vec
 std::shared_ptr<const Potential> make_ace(const ModelFile& file, const std::string& prefix,
                                           const nlohmann::json& metadata) {
     const Parameters parameters = read_parameters(file, prefix, metadata);
-    return make_ace(parameters, read_model_info(metadata, file.path).minimum_distances, metadata.dump());
+    const std::vector<double> distances = read_model_info(metadata, file.path).minimum_distances;
+    try {
+        return make_ace(parameters, distances, metadata.dump());
+    } catch (const Error& error) {
+        throw Error(error.code(), file.path + ": " + error.what());
+    }
 }
 
 }  // namespace tektite::ace

@@ -2,9 +2,11 @@
 #include "models/ace/tables.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 #include "models/ace/radial.hpp"
+#include "tektite/error.hpp"
 
 namespace tektite::ace {
 
@@ -120,6 +122,14 @@ TableOptions table_options() {
     return {3e-8, 3e-7, 16};
 }
 
+/// What is finite in double may not be in float.
+template <typename T>
+static void check_finite(const AlignedVector<T>& values) {
+    if (!std::all_of(values.begin(), values.end(), [](T v) { return std::isfinite(v); }))
+        throw Error(ErrorCode::unsupported,
+                    "coefficients of this model are too large for mixed precision; use double");
+}
+
 template <typename T>
 CenterViews<T>::CenterViews(const Parameters& p, const std::vector<CenterTables>& tables) {
     for (const CenterTables& t : tables) l_max_ = std::max(l_max_, t.base.l_max);
@@ -134,6 +144,7 @@ CenterViews<T>::CenterViews(const Parameters& p, const std::vector<CenterTables>
         Owned& o = owned_[c];
         o.tables.reserve(t.bonds.size());  // the views point into them
         o.coefficients.assign(t.graph.coefficients.begin(), t.graph.coefficients.end());
+        check_finite<T>(o.coefficients);
         for (std::size_t s = 0; s < t.bonds.size(); ++s) {
             const BondLayout& layout = t.bonds[s];
             const Bond& bond = p.bond(static_cast<int>(c), static_cast<int>(s));
@@ -142,6 +153,7 @@ CenterViews<T>::CenterViews(const Parameters& p, const std::vector<CenterTables>
                                                radial_breakpoints(bond), table_options<T>()));
             o.radial.emplace_back(table.coefficients.begin(), table.coefficients.end());
             table.coefficients = {};
+            check_finite<T>(o.radial.back());
             o.bonds.push_back({table.row, table.n_functions, table.n_segments, table.start,
                                table.inverse_width, table.first_bin, o.radial.back().data(), bond.cutoff,
                                layout.l_max, layout.n_radial.data(), layout.first_column.data(),
