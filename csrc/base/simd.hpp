@@ -32,6 +32,10 @@ inline constexpr int register_count = 16;
 template <typename T>
 inline constexpr int native_lanes = register_bytes / static_cast<int>(sizeof(T));
 
+/// Scalars of type T that a vector (or a dual number of vectors) takes in memory.
+template <typename V, typename T>
+inline constexpr int scalar_count = static_cast<int>(sizeof(V) / sizeof(T));
+
 template <typename V, typename T>
 [[gnu::always_inline]] inline V load(const T* p) {
     return *reinterpret_cast<const V*>(p);
@@ -39,6 +43,15 @@ template <typename V, typename T>
 template <typename V, typename T>
 [[gnu::always_inline]] inline void store(T* p, V v) {
     *reinterpret_cast<V*>(p) = v;
+}
+
+/// A constant to multiply values of type V with: in every lane of a vector, or (dual numbers) as it is.
+template <typename V, typename T>
+[[gnu::always_inline]] inline auto constant(T c) {
+    if constexpr (requires(V v) { v.tangent; })
+        return c;
+    else
+        return V{} + c;
 }
 
 namespace detail {

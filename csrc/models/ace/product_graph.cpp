@@ -52,6 +52,7 @@ using Key = std::u16string;
 struct Output {
     Key key;
     std::vector<double> coefficients;
+    std::vector<std::pair<std::size_t, double>> sources;  // terms of the functions, and their signs
 };
 
 class Builder {
@@ -100,7 +101,7 @@ private:
     }
 
     void collect(const Functions& functions, int center, std::size_t stride) {
-        std::map<Key, std::vector<double>> sums;
+        std::map<Key, Output> sums;
         std::size_t factor = 0, m_index = 0, term = 0;
         for (std::size_t f = 0; f < functions.rank.size(); ++f) {
             const auto rank = static_cast<std::size_t>(functions.rank[f]);
@@ -118,16 +119,20 @@ private:
                         key.push_back(static_cast<char16_t>(2 * a + (m < 0 ? 1 : 0)));
                     }
                     std::sort(key.begin(), key.end());
-                    auto& sum = sums[canonical(key)];
-                    sum.resize(n_density_);
+                    Output& sum = sums[canonical(key)];
+                    sum.coefficients.resize(n_density_);
+                    sum.sources.emplace_back(term + k, sign);
                     for (std::size_t p = 0; p < n_density_; ++p)
-                        sum[p] += sign * functions.coefficients[(term + k) * stride + p];
+                        sum.coefficients[p] += sign * functions.coefficients[(term + k) * stride + p];
                 }
             factor += rank;
             m_index += n_terms * rank;
             term += n_terms;
         }
-        for (auto& [key, coefficients] : sums) outputs_.push_back({key, std::move(coefficients)});
+        for (auto& [key, output] : sums) {
+            output.key = key;
+            outputs_.push_back(std::move(output));
+        }
     }
 
     /// Makes the node of a canonical key (order >= 1) and, first, those of its factors.
@@ -237,6 +242,7 @@ private:
         graph.n_base = base_.size;
         graph.n_density = static_cast<int>(n_density_);
         graph.n_products = outputs_.size();
+        graph.source_begin.push_back(0);
         struct Item {
             const Key* key;
             const Node* node;
@@ -290,6 +296,11 @@ private:
             const auto append = [&](std::size_t o) {
                 graph.coefficients.insert(graph.coefficients.end(), outputs_[o].coefficients.begin(),
                                           outputs_[o].coefficients.end());
+                for (const auto& [term, sign] : outputs_[o].sources) {
+                    graph.source_term.push_back(term);
+                    graph.source_sign.push_back(sign);
+                }
+                graph.source_begin.push_back(graph.source_term.size());
             };
             if (row.alone) append(static_cast<std::size_t>(n.alone));
             for (const auto* list : {&item.plain, &item.conjugate})

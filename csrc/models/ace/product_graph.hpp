@@ -52,6 +52,11 @@ struct ProductGraph {
     std::vector<std::int32_t> others;  ///< [n_terms] numbers
     std::vector<double> coefficients;  ///< [n_terms + number of `alone` rows][n_density], in the order of use
     std::size_t n_products = 0;        ///< distinct products in the functions, for information
+
+    /// Coefficient set i is the sum over k in [source_begin[i], source_begin[i + 1]) of source_sign[k] times
+    /// the coefficients of term source_term[k] of the functions: what a change of theirs does to it.
+    std::vector<std::size_t> source_begin, source_term;
+    std::vector<double> source_sign;
 };
 
 ProductGraph product_graph(const Functions& functions, const AtomicBase& base, int center, int n_density,

@@ -94,7 +94,9 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
         if (begin == end) continue;
         locate_edges<T, W>(bond, block, scratch, begin, end);
         with_largest_l(bond.l_max, [&](auto l) {
-            forward_base<decltype(l)::value, T, W>(center, bond, scratch, begin, end);
+            forward_base<decltype(l)::value, V>(
+                center, bond, scratch, begin, end,
+                [&](int step) __attribute__((always_inline)) { radial_rows<T, W>(bond, scratch, step); });
         });
         for (int k = begin; k < end; ++k) {
             const T* row = scratch.radial + static_cast<std::size_t>(k) * scratch.row_max * W;
@@ -105,7 +107,7 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
         }
     }
     with_densities(center.n_density,
-                   [&](auto n) { forward_products<decltype(n)::value, T, W>(center, scratch.nodes, rho); });
+                   [&](auto n) { forward_products<decltype(n)::value, V>(center, scratch.nodes, rho); });
 
     double distance[W], dE_ddistance[W];
     std::ptrdiff_t nearest[W];
@@ -115,7 +117,7 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
 
     std::memset(scratch.adjoints, 0, static_cast<std::size_t>(center.n_nodes) * 2 * W * sizeof(T));
     with_densities(center.n_density, [&](auto n) {
-        backward_products<decltype(n)::value, T, W>(center, scratch.nodes, scratch.adjoints, dE_drho);
+        backward_products<decltype(n)::value, V>(center, scratch.nodes, scratch.adjoints, dE_drho);
     });
     for (int s = 0; s < center.n_elements; ++s) {
         const int begin = block.species_begin[s], end = block.species_begin[s + 1];

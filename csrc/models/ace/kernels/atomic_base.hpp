@@ -2,7 +2,8 @@
 // A_{s n l m} = sum over neighbours of R_nl(r) Y_lm, and the way back from dE/dA to dE/dr of every edge.
 //
 // Flops an edge with N = number of complex A of the neighbour's species: 4 N forward, 8 N backward, plus some
-// 12 a harmonic. Everything runs with centres in the lanes.
+// 12 a harmonic. Everything runs with centres in the lanes. V is a SIMD vector, or (forward, in training) a
+// dual number of such: W counts its scalars.
 #pragma once
 
 #include "base/simd.hpp"
@@ -15,6 +16,9 @@ namespace {
 
 /// Radial functions taken together: two accumulators each, plus harmonics, must fit the registers.
 inline constexpr int radial_tile = register_count == 32 ? 12 : 6;
+/// The same for values of type V: dual numbers take two registers each.
+template <typename V>
+inline constexpr int radial_tile_of = sizeof(V) > register_bytes ? radial_tile / 2 : radial_tile;
 
 /// The largest l as a constant where it is small (L >= 0), so that the loops over (l, m) unroll, else from
 /// the bond.
@@ -27,10 +31,10 @@ template <int L>
 inline constexpr int l_bound = L >= 0 ? L : l_max_limit;
 
 /// Y_lm of one step into out[lm][2][W].
-template <int L, typename T, int W>
+template <int L, typename V, typename T>
 void harmonics_of_step(const CenterView<T>& center, int bond_l_max, const Scratch<T>& scratch, int step,
                        T* out) {
-    using V = Vector<T, W>;
+    constexpr int W = scalar_count<V, T>;
     const int l_max = largest_l<L>(bond_l_max);
     const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
     V q[lm_count(l_bound<L>)], re[l_bound<L> + 1], im[l_bound<L> + 1];
@@ -49,10 +53,10 @@ void harmonics_of_step(const CenterView<T>& center, int bond_l_max, const Scratc
 
 /// Adds `steps` edges to N neighbouring A of one (l, m). radial: [step][row_max][W] at the first n; harmonic:
 /// [step] [stride][W]; A: [N][2][W].
-template <int N, bool complex, typename T, int W>
+template <int N, bool complex, typename V, typename T>
 void accumulate(const T* radial, std::size_t radial_stride, const T* harmonic, std::size_t harmonic_stride,
                 int steps, T* A) {
-    using V = Vector<T, W>;
+    constexpr int W = scalar_count<V, T>;
     V re[N], im[N];
 #pragma GCC unroll 12
     for (int n = 0; n < N; ++n) {
@@ -90,26 +94,29 @@ template <int N = radial_tile, typename Action>
     }
 }
 
-/// Forward: adds the edges of all steps of one neighbour species to A.
-template <int L, typename T, int W>
+/// Forward: adds the edges of all steps of one neighbour species to A. radial_of_step(step) fills in
+/// scratch.radial.
+template <int L, typename V, typename T, typename RadialOfStep>
 void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Scratch<T>& scratch, int begin,
-                  int end) {
+                  int end, RadialOfStep&& radial_of_step) {
+    constexpr int W = scalar_count<V, T>;
     const std::size_t radial_stride = static_cast<std::size_t>(scratch.row_max) * W;
     const std::size_t harmonic_stride = static_cast<std::size_t>(lm_count(bond.l_max)) * 2 * W;
     for (int tile = begin; tile < end; tile += tile_steps) {
         const int steps = end - tile < tile_steps ? end - tile : tile_steps;
         for (int k = 0; k < steps; ++k) {
-            radial_rows<T, W>(bond, scratch, tile + k);
+            radial_of_step(tile + k);
             if (bond.l_max >= 0)
-                harmonics_of_step<L, T, W>(center, bond.l_max, scratch, tile + k,
-                                           scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride);
+                harmonics_of_step<L, V>(center, bond.l_max, scratch, tile + k,
+                                        scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride);
         }
         const T* radial = scratch.radial + static_cast<std::size_t>(tile) * radial_stride;
         for (int l = 0; l <= bond.l_max; ++l)
-            for (int first = 0; first < bond.n_radial[l]; first += radial_tile) {
-                const int n = bond.n_radial[l] - first < radial_tile ? bond.n_radial[l] - first : radial_tile;
+            for (int first = 0; first < bond.n_radial[l]; first += radial_tile_of<V>) {
+                const int left = bond.n_radial[l] - first;
+                const int n = left < radial_tile_of<V> ? left : radial_tile_of<V>;
                 const T* r = radial + static_cast<std::size_t>(bond.first_column[l] + first) * W;
-                with_count(n, [&](auto count) {
+                with_count<radial_tile_of<V>>(n, [&](auto count) {
                     constexpr int N = decltype(count)::value;
                     for (int m = 0; m <= l; ++m) {
                         const T* y = scratch.harmonics + static_cast<std::size_t>(2 * lm_index(l, m)) * W;
@@ -117,9 +124,9 @@ void forward_base(const CenterView<T>& center, const BondView<T>& bond, const Sc
                             scratch.nodes +
                             static_cast<std::size_t>(bond.first_A[l] + m * bond.n_radial[l] + first) * 2 * W;
                         if (m == 0)
-                            accumulate<N, false, T, W>(r, radial_stride, y, harmonic_stride, steps, A);
+                            accumulate<N, false, V>(r, radial_stride, y, harmonic_stride, steps, A);
                         else
-                            accumulate<N, true, T, W>(r, radial_stride, y, harmonic_stride, steps, A);
+                            accumulate<N, true, V>(r, radial_stride, y, harmonic_stride, steps, A);
                     }
                 });
             }

@@ -3,6 +3,8 @@
 //
 // A term costs 2 + n_density multiply-adds forward (2 with one density) and n_density + 4 backward (4 with
 // one).
+//
+// V is a SIMD vector with centres in its lanes, or a dual number of such (training): W counts its scalars.
 #pragma once
 
 #include "base/simd.hpp"
@@ -15,10 +17,9 @@ namespace {
 inline constexpr int rows_per_partial_sum = 16;
 
 /// Value of a row's node: a kept or basic one is loaded, others are multiplied anew.
-template <typename T, int W>
-[[gnu::always_inline]] inline void node_value(const ProductRow& row, const T* nodes, Vector<T, W>& re,
-                                              Vector<T, W>& im) {
-    using V = Vector<T, W>;
+template <typename V, typename T>
+[[gnu::always_inline]] inline void node_value(const ProductRow& row, const T* nodes, V& re, V& im) {
+    constexpr int W = scalar_count<V, T>;
     const T* x = nodes + static_cast<std::size_t>(row.x) * 2 * W;
     const V x_re = load<V>(x), x_im = load<V>(x + W);
     if (row.y < 0) {
@@ -37,17 +38,21 @@ template <typename T, int W>
     }
 }
 
-/// Adds W values to a sum kept in double.
-template <typename T, int W>
-[[gnu::always_inline]] inline void add_in_double(double* sum, Vector<T, W> values) {
-    using D = Vector<double, W>;
-    store(sum, load<D>(sum) + __builtin_convertvector(values, D));
+/// Adds values to a sum kept in double.
+template <typename T, typename V>
+[[gnu::always_inline]] inline void add_in_double(double* sum, V values) {
+    if constexpr (sizeof(T) == sizeof(double)) {
+        store(sum, load<V>(sum) + values);
+    } else {
+        using D = Vector<double, scalar_count<V, T>>;
+        store(sum, load<D>(sum) + __builtin_convertvector(values, D));
+    }
 }
 
 /// rho: [n_density][W], added to. ND: number of densities, 0: any.
-template <int ND, typename T, int W>
+template <int ND, typename V, typename T>
 [[gnu::noinline]] void forward_products(const CenterView<T>& center, T* nodes, double* rho_out) {
-    using V = Vector<T, W>;
+    constexpr int W = scalar_count<V, T>;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : center.n_density;
     V rho[slots];
@@ -59,13 +64,13 @@ template <int ND, typename T, int W>
             // Thousands of terms of either sign: partial sums in T lose little, one long one would.
             if (r % rows_per_partial_sum == rows_per_partial_sum - 1)
                 for (int p = 0; p < n_density; ++p) {
-                    add_in_double<T, W>(rho_out + p * W, rho[p]);
+                    add_in_double<T>(rho_out + p * W, rho[p]);
                     rho[p] = V{};
                 }
         }
         const ProductRow row = center.rows[r];
         V re, im;
-        node_value<T, W>(row, nodes, re, im);
+        node_value<V>(row, nodes, re, im);
         if (row.kept >= 0) {
             T* z = nodes + static_cast<std::size_t>(row.kept) * 2 * W;
             store(z, re);
@@ -100,14 +105,21 @@ template <int ND, typename T, int W>
             for (int k = 0; k < row.n_conjugate; ++k) term(im);
         }
     }
-    for (int p = 0; p < n_density; ++p) add_in_double<T, W>(rho_out + p * W, rho[p]);
+    for (int p = 0; p < n_density; ++p) add_in_double<T>(rho_out + p * W, rho[p]);
 }
 
+/// Where inference leaves the derivatives with respect to the coefficients: nowhere.
+struct NoCoefficientGradient {
+    static constexpr bool wanted = false;
+};
+
 /// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W].
-template <int ND, typename T, int W>
+/// coefficient_gradient: told the factors of every product, see training/kernels/coefficient_gradient.hpp.
+template <int ND, typename V, typename T, typename CoefficientGradient = NoCoefficientGradient>
 [[gnu::noinline]] void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints,
-                                         const T* dE_drho) {
-    using V = Vector<T, W>;
+                                         const T* dE_drho, CoefficientGradient coefficient_gradient = {}) {
+    constexpr int W = scalar_count<V, T>;
+    constexpr bool training = CoefficientGradient::wanted;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : center.n_density;
     V d[slots];
@@ -122,7 +134,7 @@ template <int ND, typename T, int W>
             re = load<V>(z);
             im = load<V>(z + W);
         } else {
-            node_value<T, W>(row, nodes, re, im);
+            node_value<V>(row, nodes, re, im);
         }
         V g_re = V{}, g_im = V{};
         if (row.kept >= 0) {
@@ -135,9 +147,11 @@ template <int ND, typename T, int W>
         other_end -= n_terms;
         const T* c = c_end;
         const std::int32_t* other = other_end;
+        if constexpr (training) coefficient_gradient.begin_row(re, im, c - center.coefficients);
         if (row.alone) {
             for (int p = 0; p < n_density; ++p) g_re += c[p] * d[p];
             c += n_density;
+            if constexpr (training) coefficient_gradient.alone();
         }
         // Re(z y): dz = conj(y), dy = conj(z);  Re(z conj(y)): dz = y, dy = z.
         if constexpr (ND == 1) {
@@ -145,19 +159,21 @@ template <int ND, typename T, int W>
             V sum_re = V{}, sum_plain = V{}, sum_conjugate = V{};
             for (int k = 0; k < row.n_plain; ++k, ++c) {
                 const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
-                const V w = V{} + *c;
+                const auto w = constant<V>(*c);
                 sum_re += w * load<V>(nodes + y);
                 sum_plain += w * load<V>(nodes + y + W);
                 store(adjoints + y, load<V>(adjoints + y) + w * d_re);
                 store(adjoints + y + W, load<V>(adjoints + y + W) - w * d_im);
+                if constexpr (training) coefficient_gradient.plain(nodes + y);
             }
             for (int k = 0; k < row.n_conjugate; ++k, ++c) {
                 const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
-                const V w = V{} + *c;
+                const auto w = constant<V>(*c);
                 sum_re += w * load<V>(nodes + y);
                 sum_conjugate += w * load<V>(nodes + y + W);
                 store(adjoints + y, load<V>(adjoints + y) + w * d_re);
                 store(adjoints + y + W, load<V>(adjoints + y + W) + w * d_im);
+                if constexpr (training) coefficient_gradient.conjugate(nodes + y);
             }
             g_re += d[0] * sum_re;
             g_im += d[0] * (sum_conjugate - sum_plain);
@@ -171,6 +187,7 @@ template <int ND, typename T, int W>
                 g_im -= w * load<V>(nodes + y + W);
                 store(adjoints + y, load<V>(adjoints + y) + w * re);
                 store(adjoints + y + W, load<V>(adjoints + y + W) - w * im);
+                if constexpr (training) coefficient_gradient.plain(nodes + y);
             }
             for (int k = 0; k < row.n_conjugate; ++k) {
                 const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
@@ -181,6 +198,7 @@ template <int ND, typename T, int W>
                 g_im += w * load<V>(nodes + y + W);
                 store(adjoints + y, load<V>(adjoints + y) + w * re);
                 store(adjoints + y + W, load<V>(adjoints + y + W) + w * im);
+                if constexpr (training) coefficient_gradient.conjugate(nodes + y);
             }
         }
         T* gx = adjoints + static_cast<std::size_t>(row.x) * 2 * W;
