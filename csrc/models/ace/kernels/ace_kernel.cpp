@@ -102,8 +102,8 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
             const T* row = scratch.radial + static_cast<std::size_t>(k) * scratch.row_max * W;
             if (bond.density_column >= 0)
                 for (int p = 0; p < center.n_density; ++p)
-                    add_in_double<T, W>(rho + p * W, load<V>(row + (bond.density_column + p) * W));
-            if (bond.core_column >= 0) add_in_double<T, W>(core, load<V>(row + bond.core_column * W));
+                    add_in_double<T>(rho + p * W, load<V>(row + (bond.density_column + p) * W));
+            if (bond.core_column >= 0) add_in_double<T>(core, load<V>(row + bond.core_column * W));
         }
     }
     with_densities(center.n_density,
