@@ -41,27 +41,6 @@ std::span<double> span_of(py::array_t<double>& array) {
     return {array.mutable_data(), static_cast<std::size_t>(array.size())};
 }
 
-ace::Bond make_bond(const py::dict& description) {
-    const auto number = [&](const char* key) { return py::cast<double>(description[key]); };
-    const auto integer = [&](const char* key) { return py::cast<int>(description[key]); };
-    ace::Bond bond;
-    bond.basis = py::cast<std::string>(description["basis"]);
-    bond.parameters = py::cast<std::vector<double>>(description["parameters"]);
-    bond.n_base = integer("n_base");
-    bond.n_max = integer("n_max");
-    bond.l_max = integer("l_max");
-    bond.cutoff = number("cutoff");
-    bond.cutoff_width = number("cutoff_width");
-    bond.inner_cutoff = number("inner_cutoff");
-    bond.inner_cutoff_width = number("inner_cutoff_width");
-    bond.inner_cutoff_type = py::cast<std::string>(description["inner_cutoff_type"]);
-    bond.core_prefactor = number("core_prefactor");
-    bond.core_lambda = number("core_lambda");
-    const DenseArray<double> coefficients(description["coefficients"]);
-    bond.coefficients.assign(coefficients.data(), coefficients.data() + coefficients.size());
-    return bond;
-}
-
 /// One structure with its neighbour list; every atom is a centre.
 class System {
 public:
@@ -206,6 +185,27 @@ py::tuple radial_functions(const py::dict& description, const DenseArray<double>
 }
 
 }  // namespace
+
+ace::Bond make_bond(const py::dict& description) {
+    const auto number = [&](const char* key) { return py::cast<double>(description[key]); };
+    const auto integer = [&](const char* key) { return py::cast<int>(description[key]); };
+    ace::Bond bond;
+    bond.basis = py::cast<std::string>(description["basis"]);
+    bond.parameters = py::cast<std::vector<double>>(description["parameters"]);
+    bond.n_base = integer("n_base");
+    bond.n_max = integer("n_max");
+    bond.l_max = integer("l_max");
+    bond.cutoff = number("cutoff");
+    bond.cutoff_width = number("cutoff_width");
+    bond.inner_cutoff = number("inner_cutoff");
+    bond.inner_cutoff_width = number("inner_cutoff_width");
+    bond.inner_cutoff_type = py::cast<std::string>(description["inner_cutoff_type"]);
+    bond.core_prefactor = number("core_prefactor");
+    bond.core_lambda = number("core_lambda");
+    const DenseArray<double> coefficients(description["coefficients"]);
+    bond.coefficients.assign(coefficients.data(), coefficients.data() + coefficients.size());
+    return bond;
+}
 
 void bind_descriptors(py::module_& module) {
     py::class_<ace::Basis, std::shared_ptr<ace::Basis>>(module, "AceBasis",

@@ -4,7 +4,12 @@
 
 #include <pybind11/pybind11.h>
 
+#include "models/ace/parameters.hpp"
+
 namespace tektite::python {
+
+/// A bond from the dict that describes it in a model file, with its "coefficients".
+ace::Bond make_bond(const pybind11::dict& description);
 
 void bind_descriptors(pybind11::module_& module);
 

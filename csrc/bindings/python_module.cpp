@@ -5,6 +5,7 @@
 #include "bindings/python_descriptors.hpp"
 #include "bindings/python_neighbors.hpp"
 #include "bindings/python_potential.hpp"
+#include "bindings/python_training.hpp"
 
 PYBIND11_MODULE(_core, module) {
     module.doc() = "The Tektite engine. Use the classes and functions of the package tektite instead.";
@@ -13,4 +14,5 @@ PYBIND11_MODULE(_core, module) {
     tektite::python::bind_neighbors(module);
     tektite::python::bind_potential(module);
     tektite::python::bind_descriptors(module);
+    tektite::python::bind_training(module);
 }

@@ -7,23 +7,13 @@
 
 #include "base/cpu.hpp"
 #include "base/elements.hpp"
+#include "models/ace/kernel_table.hpp"
 #include "models/ace/tables.hpp"
 #include "models/registry.hpp"
 
 namespace tektite::ace {
 
 namespace {
-
-const KernelTable& kernel_table(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return avx512::kernels();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return avx2::kernels();
-#endif
-    static_cast<void>(isa);
-    return baseline::kernels();
-}
 
 /// One thread's scratch and the calls into the kernels.
 template <typename T>

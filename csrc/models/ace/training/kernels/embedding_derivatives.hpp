@@ -45,8 +45,8 @@ struct EmbeddingDerivatives {
         out.f_rho = m * power_1 * u_a + y;
         out.f_rho_rho = sign * (m * (m - 1.0) * power_1 / u * u_a * u_a + m * power_1 * x - y);
         out.f_m = sign * (power * log_u + m * power_1 * x_m - y_m);
-        out.f_rho_m = power_1 * u_a + m * power_1 * (log_u + (m - 1.0) * x_m / u) * u_a - m * power_1 * x_m +
-                      y_m;
+        out.f_rho_m =
+            power_1 * u_a + m * power_1 * (log_u + (m - 1.0) * x_m / u) * u_a - m * power_1 * x_m + y_m;
         return out;
     }
     constexpr double w = 1.0e6;
@@ -64,8 +64,8 @@ struct EmbeddingDerivatives {
     out.f_rho_rho = sign * ((1.0 - g) * m * (m - 1.0) * power_1 / a - 2.0 * g_a * m * power_1 - g_aa * power +
                             origin_slope * (g_aa * a + 2.0 * g_a));
     out.f_m = sign * ((1.0 - g) * power * log_a - log_w * origin_slope * g * a);
-    out.f_rho_m = (1.0 - g) * power_1 * (1.0 + m * log_a) - g_a * power * log_a -
-                  log_w * origin_slope * (g_a * a + g);
+    out.f_rho_m =
+        (1.0 - g) * power_1 * (1.0 + m * log_a) - g_a * power * log_a - log_w * origin_slope * (g_a * a + g);
     return out;
 }
 

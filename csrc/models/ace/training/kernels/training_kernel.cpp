@@ -54,8 +54,8 @@ void move_edges(const TrainingBlock& block, const TrainingScratch& scratch, int 
 }
 
 /// B of one neighbour species.
-void forward_edges(const CenterView<double>& center, const BondView<double>& bond,
-                   const TrainingBlock& block, const TrainingScratch& scratch, int begin, int end) {
+void forward_edges(const CenterView<double>& center, const BondView<double>& bond, const TrainingBlock& block,
+                   const TrainingScratch& scratch, int begin, int end) {
     locate_edges<double, W>(bond, block.edges, scratch.plain, begin, end);
     move_edges(block, scratch, begin, end);
     const auto radial_of_step = [&](int step) {
@@ -157,8 +157,8 @@ void add_gradient(const TrainingView& view, const TrainingBlock& block, const Tr
         for (int k = 0; k < map.n_base; ++k)
             for (int p = 0; p < n_density; ++p) {
                 double* out = rho + static_cast<std::size_t>(p) * dual_size;
-                store(out, load<D>(out) + map.coefficients[k * n_density + p] *
-                                              load<D>(B + offset(map.first_B + k)));
+                store(out, load<D>(out) +
+                               map.coefficients[k * n_density + p] * load<D>(B + offset(map.first_B + k)));
             }
     }
     with_densities(n_density,

@@ -31,7 +31,7 @@ struct RankOneMap {
 };
 
 struct TrainingView {
-    const CenterView<double>* center;   ///< product graph, coefficients and embedding
+    const CenterView<double>* center;    ///< product graph, coefficients and embedding
     const BondView<double>* base_bonds;  ///< [n_elements] columns: g_k; "A" numbers: those of B
     int n_B;
     int n_radial_maps;
@@ -43,10 +43,10 @@ struct TrainingView {
 
 /// A block of centres and, for each edge, the direction in which it moves.
 struct TrainingBlock {
-    BlockView edges;                              ///< its dE_d* are not used
-    int n_centers;                                ///< lanes in use
+    BlockView edges;                                  ///< its dE_d* are not used
+    int n_centers;                                    ///< lanes in use
     const double *tangent_x, *tangent_y, *tangent_z;  ///< [n_steps][lanes] angstrom; zero for padding
-    const double* energy_weight;                  ///< [lanes] factor of the energy; zero for unused lanes
+    const double* energy_weight;                      ///< [lanes] factor of the energy; zero for unused lanes
 };
 
 struct TrainingScratch {
