@@ -6,6 +6,7 @@
 #include "bindings/python_neighbors.hpp"
 #include "bindings/python_potential.hpp"
 #include "bindings/python_training.hpp"
+#include "bindings/python_soap.hpp"
 
 PYBIND11_MODULE(_core, module) {
     module.doc() = "The Tektite engine. Use the classes and functions of the package tektite instead.";
@@ -15,4 +16,5 @@ PYBIND11_MODULE(_core, module) {
     tektite::python::bind_potential(module);
     tektite::python::bind_descriptors(module);
     tektite::python::bind_training(module);
+    tektite::python::bind_soap(module);
 }

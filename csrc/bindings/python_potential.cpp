@@ -88,31 +88,6 @@ py::dict arrays_to_python(const ModelFile& file) {
     return arrays;
 }
 
-EvaluationOptions make_options(const std::string& precision, int n_threads,
-                               const std::string& instruction_set) {
-    EvaluationOptions options;
-    if (precision == "mixed")
-        options.precision = Precision::mixed;
-    else if (precision != "double")
-        throw Error(ErrorCode::invalid_argument,
-                    "unknown precision '" + precision + "': use 'double' or 'mixed'");
-    if (n_threads < 1)
-        throw Error(ErrorCode::invalid_argument,
-                    "the number of threads must be at least 1, got " + std::to_string(n_threads));
-    options.n_threads = n_threads;
-    constexpr std::pair<const char*, InstructionSet> names[] = {{"automatic", InstructionSet::automatic},
-                                                                {"baseline", InstructionSet::baseline},
-                                                                {"avx2", InstructionSet::avx2},
-                                                                {"avx512", InstructionSet::avx512}};
-    const auto* found = std::find_if(std::begin(names), std::end(names),
-                                     [&](const auto& entry) { return instruction_set == entry.first; });
-    if (found == std::end(names))
-        throw Error(ErrorCode::invalid_argument, "unknown instruction set '" + instruction_set +
-                                                     "': use automatic, baseline, avx2 or avx512");
-    options.instruction_set = found->second;
-    return options;
-}
-
 /// A potential with the reference structures of its file.
 struct Model {
     explicit Model(const ModelFile& file)
@@ -309,6 +284,31 @@ py::dict check(const Model& model, const EvaluationOptions& options) {
 }
 
 }  // namespace
+
+EvaluationOptions make_options(const std::string& precision, int n_threads,
+                               const std::string& instruction_set) {
+    EvaluationOptions options;
+    if (precision == "mixed")
+        options.precision = Precision::mixed;
+    else if (precision != "double")
+        throw Error(ErrorCode::invalid_argument,
+                    "unknown precision '" + precision + "': use 'double' or 'mixed'");
+    if (n_threads < 1)
+        throw Error(ErrorCode::invalid_argument,
+                    "the number of threads must be at least 1, got " + std::to_string(n_threads));
+    options.n_threads = n_threads;
+    constexpr std::pair<const char*, InstructionSet> names[] = {{"automatic", InstructionSet::automatic},
+                                                                {"baseline", InstructionSet::baseline},
+                                                                {"avx2", InstructionSet::avx2},
+                                                                {"avx512", InstructionSet::avx512}};
+    const auto* found = std::find_if(std::begin(names), std::end(names),
+                                     [&](const auto& entry) { return instruction_set == entry.first; });
+    if (found == std::end(names))
+        throw Error(ErrorCode::invalid_argument, "unknown instruction set '" + instruction_set +
+                                                     "': use automatic, baseline, avx2 or avx512");
+    options.instruction_set = found->second;
+    return options;
+}
 
 void bind_potential(py::module_& module) {
     py::class_<Model>(module, "Model", "A loaded model and its reference structures.")

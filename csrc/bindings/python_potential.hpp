@@ -4,10 +4,19 @@
 
 #include <pybind11/pybind11.h>
 
+#include <string>
+
+#include "tektite/potential.hpp"
+
 namespace tektite::python {
 
 /// Maps tektite::Error to the classes of tektite.errors and to built-in exceptions.
 void bind_errors(pybind11::module_& module);
+
+/// precision: "double" or "mixed"; instruction_set: "automatic", "baseline", "avx2", "avx512". Throws
+/// Error(invalid_argument) on anything else and on n_threads < 1.
+EvaluationOptions make_options(const std::string& precision, int n_threads,
+                               const std::string& instruction_set);
 
 void bind_potential(pybind11::module_& module);
 

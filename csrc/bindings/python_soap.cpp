@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bindings/python_soap.hpp"
+
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "bindings/python_potential.hpp"
+#include "descriptors/descriptor_evaluator.hpp"
+#include "descriptors/soap.hpp"
+#include "neighbors/system_batch.hpp"
+
+namespace py = pybind11;
+
+namespace tektite::python {
+
+namespace {
+
+template <typename T>
+using DenseArray = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+SoapParameters make_parameters(const py::dict& given) {
+    const auto number = [&](const char* key) { return py::cast<double>(given[key]); };
+    const auto integer = [&](const char* key) { return py::cast<int>(given[key]); };
+    SoapParameters p;
+    p.radial.basis = py::cast<std::string>(given["radial_basis"]);
+    p.radial.n_max = integer("n_max");
+    p.radial.l_max = integer("l_max");
+    p.radial.cutoff = number("cutoff");
+    p.radial.transition_width = number("cutoff_transition_width");
+    p.radial.sigma = number("sigma");
+    p.radial.basis_error_exponent = number("basis_error_exponent");
+    p.channel = py::cast<std::vector<int>>(given["channel"]);
+    p.central_weight = number("central_weight");
+    p.central_all_channels = py::cast<bool>(given["central_all_channels"]);
+    p.normalise = py::cast<bool>(given["normalise"]);
+    return p;
+}
+
+std::span<double> span_of(py::array_t<double>& array) {
+    return {array.mutable_data(), static_cast<std::size_t>(array.size())};
+}
+
+/// A descriptor with its evaluator; calls from several Python threads wait for each other.
+class SoapCalculator {
+public:
+    SoapCalculator(const SoapParameters& parameters, const EvaluationOptions& options)
+        : soap_(std::make_shared<Soap>(parameters)),
+          evaluator_(make_descriptor_evaluator(soap_, options)),
+          n_threads_(options.n_threads) {}
+
+    [[nodiscard]] int n_features() const { return soap_->n_features(); }
+    [[nodiscard]] std::string description() const { return evaluator_->description(); }
+
+    /// System s has the atoms offsets[s] .. offsets[s + 1].
+    py::array_t<double> features(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                                 const DenseArray<std::int64_t>& offsets, const DenseArray<double>& cells,
+                                 const DenseArray<bool>& pbc) {
+        py::array_t<double> out({species.size(), py::ssize_t{n_features()}});
+        const std::span<double> all = span_of(out);
+        const py::gil_scoped_release release;
+        const std::scoped_lock lock(mutex_);
+        const Cluster cluster = build(positions, species, offsets, cells, pbc);
+        evaluator_->features(cluster, all);
+        return out;
+    }
+
+    py::tuple gradient(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                       const DenseArray<double>& cell, const DenseArray<bool>& pbc,
+                       const DenseArray<double>& adjoint) {
+        py::array_t<double> forces({species.size(), py::ssize_t{3}}), virial({3, 3});
+        std::fill_n(forces.mutable_data(), forces.size(), 0.0);
+        std::fill_n(virial.mutable_data(), virial.size(), 0.0);
+        Results results;
+        results.forces = span_of(forces);
+        results.virial = virial.mutable_data();
+        {
+            const py::gil_scoped_release release;
+            const std::scoped_lock lock(mutex_);
+            const Cluster cluster = build_one(positions, species, cell, pbc);
+            evaluator_->gradient(cluster, {adjoint.data(), static_cast<std::size_t>(adjoint.size())},
+                                 results);
+        }
+        return py::make_tuple(forces, virial);
+    }
+
+    py::dict edge_gradients(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                            const DenseArray<double>& cell, const DenseArray<bool>& pbc,
+                            const DenseArray<std::int32_t>& centers) {
+        const py::ssize_t n = species.size(), n_features = this->n_features();
+        py::array_t<double> features({n, n_features});
+        std::fill_n(features.mutable_data(), features.size(), 0.0);
+        const std::scoped_lock lock(mutex_);
+        Cluster cluster = build_one(positions, species, cell, pbc);
+        for (py::ssize_t k = 0; k < centers.size(); ++k)
+            if (centers.data()[k] < 0 || centers.data()[k] >= n)
+                throw Error(ErrorCode::invalid_argument,
+                            "there is no atom " + std::to_string(centers.data()[k]));
+        cluster.centers = {centers.data(), static_cast<std::size_t>(centers.size())};
+        std::vector<std::int64_t> counts(static_cast<std::size_t>(n));
+        evaluator_->count_edges(cluster, counts);
+        py::array_t<std::int64_t> first(n + 1);
+        first.mutable_data()[0] = 0;
+        std::partial_sum(counts.begin(), counts.end(), first.mutable_data() + 1);
+        const py::ssize_t n_edges = first.data()[n];
+        py::array_t<std::int32_t> neighbor(n_edges);
+        py::array_t<double> vectors({n_edges, py::ssize_t{3}}),
+            gradient({n_edges, py::ssize_t{3}, n_features});
+        const DescriptorEvaluator::EdgeGradients edges{
+            {first.data(), static_cast<std::size_t>(n) + 1},
+            {neighbor.mutable_data(), static_cast<std::size_t>(n_edges)},
+            span_of(vectors),
+            span_of(gradient)};
+        const std::span<double> rows = span_of(features);
+        {
+            const py::gil_scoped_release release;
+            evaluator_->edge_gradients(cluster, rows, edges);
+        }
+        py::dict out;
+        out["features"] = features;
+        out["first"] = first;
+        out["neighbors"] = neighbor;
+        out["vectors"] = vectors;
+        out["gradients"] = gradient;
+        return out;
+    }
+
+private:
+    Cluster build(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                  const DenseArray<std::int64_t>& offsets, const DenseArray<double>& cells,
+                  const DenseArray<bool>& pbc) {
+        const auto n = static_cast<std::size_t>(species.size());
+        const auto n_systems = static_cast<std::size_t>(offsets.size()) - 1;
+        if (static_cast<std::size_t>(positions.size()) != 3 * n || offsets.size() < 1 ||
+            static_cast<std::size_t>(cells.size()) != 9 * n_systems ||
+            static_cast<std::size_t>(pbc.size()) != 3 * n_systems)
+            throw Error(ErrorCode::invalid_argument, "the arrays of the systems do not fit together");
+        boxes_.resize(n_systems);
+        for (std::size_t s = 0; s < n_systems; ++s)
+            for (std::size_t a = 0; a < 3; ++a) {
+                for (std::size_t d = 0; d < 3; ++d) boxes_[s].cell[a][d] = cells.data()[9 * s + 3 * a + d];
+                boxes_[s].periodic[a] = pbc.data()[3 * s + a];
+            }
+        batch_.build({positions.data(), 3 * n}, {offsets.data(), n_systems + 1}, boxes_,
+                     soap_->parameters().radial.cutoff, n_threads_);
+        centers_.resize(n);
+        std::iota(centers_.begin(), centers_.end(), 0);
+        Cluster cluster;
+        cluster.positions = {positions.data(), 3 * n};
+        cluster.species = {species.data(), n};
+        cluster.centers = centers_;
+        batch_.attach(cluster);
+        return cluster;
+    }
+
+    Cluster build_one(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                      const DenseArray<double>& cell, const DenseArray<bool>& pbc) {
+        if (cell.size() != 9 || pbc.size() != 3 || positions.size() != 3 * species.size())
+            throw Error(ErrorCode::invalid_argument,
+                        "positions must have the shape (n, 3), species (n,), cell (3, 3) and pbc (3,)");
+        Box box;
+        for (std::size_t i = 0; i < 9; ++i) box.cell[i / 3][i % 3] = cell.data()[i];
+        for (std::size_t a = 0; a < 3; ++a) box.periodic[a] = pbc.data()[a];
+        boxes_.assign(1, box);
+        const auto n = static_cast<std::size_t>(species.size());
+        const std::int64_t offsets[2] = {0, static_cast<std::int64_t>(n)};
+        batch_.build({positions.data(), 3 * n}, offsets, boxes_, soap_->parameters().radial.cutoff,
+                     n_threads_);
+        centers_.resize(n);
+        std::iota(centers_.begin(), centers_.end(), 0);
+        Cluster cluster;
+        cluster.positions = {positions.data(), 3 * n};
+        cluster.species = {species.data(), n};
+        cluster.centers = centers_;
+        batch_.attach(cluster);
+        return cluster;
+    }
+
+    std::shared_ptr<const Soap> soap_;
+    std::unique_ptr<DescriptorEvaluator> evaluator_;
+    int n_threads_;
+    SystemBatch batch_;
+    std::vector<Box> boxes_;
+    std::vector<std::int32_t> centers_;
+    std::mutex mutex_;
+};
+
+}  // namespace
+
+void bind_soap(py::module_& module) {
+    py::class_<SoapCalculator>(module, "SoapCalculator", "SOAP power spectra of systems; see tektite.SOAP.")
+        .def(py::init([](const py::dict& parameters, const std::string& precision, int n_threads,
+                         const std::string& instruction_set) {
+                 const SoapParameters p = make_parameters(parameters);
+                 const py::gil_scoped_release release;
+                 return std::make_unique<SoapCalculator>(p,
+                                                         make_options(precision, n_threads, instruction_set));
+             }),
+             py::arg("parameters"), py::arg("precision"), py::arg("n_threads"), py::arg("instruction_set"))
+        .def_property_readonly("n_features", &SoapCalculator::n_features)
+        .def_property_readonly("description", &SoapCalculator::description)
+        .def("features", &SoapCalculator::features, py::arg("positions"), py::arg("species"),
+             py::arg("offsets"), py::arg("cells"), py::arg("pbc"))
+        .def("gradient", &SoapCalculator::gradient, py::arg("positions"), py::arg("species"), py::arg("cell"),
+             py::arg("pbc"), py::arg("adjoint"))
+        .def("edge_gradients", &SoapCalculator::edge_gradients, py::arg("positions"), py::arg("species"),
+             py::arg("cell"), py::arg("pbc"), py::arg("centers"));
+}
+
+}  // namespace tektite::python

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <cstring>
+
+#include "descriptors/kernels/neighbor_density.hpp"
+#include "descriptors/kernels/power_spectrum.hpp"
+
+namespace tektite::soap::TEKTITE_ISA {
+
+namespace {
+
+template <typename T, int W>
+void forward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& scratch, const T* central,
+             T* features, std::size_t stride) {
+    using V = Vector<T, W>;
+    const int n_lm = (view.l_max + 1) * (view.l_max + 1);
+    std::memset(scratch.c, 0, static_cast<std::size_t>(n_lm * view.n_padded) * W * sizeof(T));
+    for (int a = 0; a < view.n_coefficients; ++a) store(scratch.c + a * W, V{} + central[a]);
+    for (int s = 0; s < edges.n_elements; ++s) {
+        const int begin = edges.species_begin[s], end = edges.species_end[s];
+        if (begin == end || view.channel[s] < 0) continue;
+        locate_edges<T, W>(view.radial, edges, scratch, begin, end);
+        with_largest_l(view.l_max, [&](auto l) {
+            forward_density<decltype(l)::value, T, W>(view, scratch, view.channel[s], begin, end);
+        });
+    }
+    forward_power<T, W>(view, scratch, features, stride);
+}
+
+template <typename T, int W>
+void backward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& scratch, const T* features,
+              const T* adjoint, std::size_t stride) {
+    backward_power<T, W>(view, scratch, features, adjoint, stride);
+    for (int s = 0; s < edges.n_elements; ++s) {
+        const int begin = edges.species_begin[s], end = edges.species_end[s];
+        if (begin == end || view.channel[s] < 0) continue;
+        with_largest_l(view.l_max, [&](auto l) {
+            backward_density<decltype(l)::value, T, W>(view, edges, scratch, view.channel[s], begin, end);
+        });
+    }
+}
+
+template <typename T, int W>
+void edge_gradient(const SoapView<T>& view, const Scratch<T>& scratch, const T* features, std::size_t stride,
+                   int species, int step, T* gradient) {
+    power_edge_gradient<T, W>(view, scratch, features, stride, view.channel[species], step, gradient);
+}
+
+template <typename T>
+const Kernels<T>& table() {
+    constexpr int W = native_lanes<T>;
+    static constexpr Kernels<T> kernels{W, forward<T, W>, backward<T, W>, edge_gradient<T, W>};
+    return kernels;
+}
+
+}  // namespace
+
+const Kernels<double>& kernels_double() {
+    return table<double>();
+}
+const Kernels<float>& kernels_float() {
+    return table<float>();
+}
+
+}  // namespace tektite::soap::TEKTITE_ISA
