@@ -5,8 +5,8 @@
 #include "bindings/python_descriptors.hpp"
 #include "bindings/python_neighbors.hpp"
 #include "bindings/python_potential.hpp"
-#include "bindings/python_training.hpp"
 #include "bindings/python_soap.hpp"
+#include "bindings/python_training.hpp"
 
 PYBIND11_MODULE(_core, module) {
     module.doc() = "The Tektite engine. Use the classes and functions of the package tektite instead.";
