@@ -38,6 +38,7 @@ SECTIONS = (
     "accuracy_mixed",
     "instruction_counts",
     "neighbor_lists",
+    "training",
 )
 
 _STDOUT = Path("-")
