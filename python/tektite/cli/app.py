@@ -100,4 +100,10 @@ def _root(
     pass
 
 
-from tektite.cli import data_commands, doctor, dynamics_commands, model_commands  # noqa: E402, F401
+from tektite.cli import (  # noqa: E402
+    data_commands,  # noqa: F401
+    doctor,  # noqa: F401
+    dynamics_commands,  # noqa: F401
+    model_commands,  # noqa: F401
+    similarity_commands,  # noqa: F401
+)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Commands on similarity: atoms, map, select, unique."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from tektite.cli.app import app, output
+from tektite.cli.model_commands import ThreadsOption
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from tektite.soap import SOAP
+
+similarity = typer.Typer(
+    help="Compare environments of atoms and structures by their SOAP.", no_args_is_help=True
+)
+app.add_typer(similarity, name="similarity")
+
+DataArgument = Annotated[
+    Path, typer.Argument(help="Structures, extxyz or whatever ASE reads.", show_default=False)
+]
+CutoffOption = Annotated[float, typer.Option(help="Cutoff of the SOAP, Å.")]
+SigmaOption = Annotated[float, typer.Option(help="Width of its Gaussians, Å.")]
+NMaxOption = Annotated[int, typer.Option(help="Number of its radial functions.")]
+LMaxOption = Annotated[int, typer.Option(help="Its largest angular momentum.")]
+ZetaOption = Annotated[float, typer.Option(help="Power of the kernel.", min=1)]
+GroupOption = Annotated[str, typer.Option(help="Name of the kind of frame.")]
+WriteOption = Annotated[
+    Path, typer.Option("--output", "-o", help="Where to write (extxyz).", show_default=False)
+]
+
+
+def _read(path: Path) -> list[Atoms]:
+    import ase.io
+
+    from tektite.errors import DataError
+
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such data file")
+    data_format = "extxyz" if path.suffix in (".xyz", ".extxyz") else None
+    try:
+        frames = ase.io.read(path, index=":", format=data_format)
+    except Exception as error:  # ASE's readers raise whatever the bad text provoked
+        raise DataError(f"{path}: cannot be read: {error or type(error).__name__}") from error
+    if not frames:
+        raise DataError(f"{path}: the file holds no frames")
+    return frames
+
+
+def _soap(frames: list[Atoms], threads: int | None, **parameters: Any) -> SOAP:
+    from tektite.soap import SOAP
+
+    elements = sorted({s for atoms in frames for s in atoms.get_chemical_symbols()})
+    return SOAP(elements, threads=threads, **parameters)
+
+
+def _write(path: Path, frames: list[Atoms]) -> None:
+    import io
+
+    import ase.io
+
+    from tektite.files import write_atomically
+
+    text = io.StringIO()
+    ase.io.write(text, frames, format="extxyz")
+    write_atomically(path, text.getvalue().encode())
+
+
+@similarity.command("atoms")
+def similar_atoms(
+    data: DataArgument,
+    reference: Annotated[
+        Path,
+        typer.Argument(help="Structures to compare with, a crystal usually.", show_default=False),
+    ],
+    target: WriteOption,
+    how: Annotated[
+        str, typer.Option(help="mean over the reference's atoms, or max (the most similar).")
+    ] = "mean",
+    zeta: ZetaOption = 4.0,
+    cutoff: CutoffOption = 5.0,
+    n_max: NMaxOption = 8,
+    l_max: LMaxOption = 6,
+    sigma: SigmaOption = 0.5,
+    threads: ThreadsOption = None,
+) -> None:
+    """Similarity of each atom to a reference, as the per-atom array `similarity`."""
+    from tektite.similarity import atom_similarity
+
+    frames, targets = _read(data), _read(reference)
+    soap = _soap(frames + targets, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    table = Table("frame", "mean", "smallest", "largest", title=f"similarity to {reference}")
+    results = atom_similarity(frames, targets, soap, zeta=zeta, how=how)
+    for k, (atoms, values) in enumerate(zip(frames, results)):
+        atoms.arrays["similarity"] = values
+        numbers = (values.mean(), values.min(), values.max()) if len(values) else ()
+        table.add_row(str(k), *(f"{v:.4f}" for v in numbers))
+    _write(target, frames)
+    output().print(table)
+    output().print(f"written: {target}")
+
+
+@similarity.command("map")
+def draw_map(
+    data: DataArgument,
+    picture: Annotated[
+        Path, typer.Option("--output", "-o", help="Picture: .png, .pdf, .svg.", show_default=False)
+    ],
+    group_key: GroupOption = "group",
+    color: Annotated[
+        str | None,
+        typer.Option(help="Colour by this number of each frame, e.g. energy_per_atom."),
+    ] = None,
+    select: Annotated[
+        int, typer.Option(help="Mark this many structures, each farthest from the others.", min=0)
+    ] = 0,
+    zeta: ZetaOption = 4.0,
+    cutoff: CutoffOption = 5.0,
+    n_max: NMaxOption = 8,
+    l_max: LMaxOption = 6,
+    sigma: SigmaOption = 0.5,
+    threads: ThreadsOption = None,
+) -> None:
+    """Draw a map of structures: kernel principal components."""
+    from tektite.similarity import average_features, farthest_frames, kernel_map, map_plot
+
+    frames = _read(data)
+    soap = _soap(frames, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    averages = average_features(frames, soap)
+    points = kernel_map(averages.kernel(zeta=zeta))
+    values = None if color is None else [_value(atoms, color) for atoms in frames]
+    if values is not None and np.all(np.isnan(values)):
+        raise ValueError(f"{data}: no frame has a number '{color}'")
+    chosen = farthest_frames(averages, select) if select else ()
+    groups = [str(atoms.info.get(group_key, "all")) for atoms in frames]
+    map_plot(picture, points, groups, values=values, label=color or "", chosen=chosen)
+    shares = ", ".join(f"{share:.0%}" for share in points.explained)
+    output().print(f"written: {picture}; the components hold {shares} of the variance")
+
+
+def _value(atoms: Atoms, key: str) -> float:
+    """Number of a frame; `X_per_atom`: X divided by the number of atoms."""
+    name, per_atom = key.removesuffix("_per_atom"), key.endswith("_per_atom")
+    results = atoms.calc.results if atoms.calc is not None else {}
+    for place in (atoms.info, results):
+        if key in place:
+            return float(place[key])
+        if per_atom and name in place:
+            return float(place[name]) / max(len(atoms), 1)
+    return float("nan")
+
+
+@similarity.command("select")
+def select_frames(
+    data: DataArgument,
+    n: Annotated[int, typer.Argument(help="How many to choose.", min=1, show_default=False)],
+    target: WriteOption,
+    cutoff: CutoffOption = 5.0,
+    n_max: NMaxOption = 8,
+    l_max: LMaxOption = 6,
+    sigma: SigmaOption = 0.5,
+    threads: ThreadsOption = None,
+) -> None:
+    """Choose structures that differ: each the farthest from all before."""
+    from tektite.similarity import average_features, farthest_frames
+
+    frames = _read(data)
+    soap = _soap(frames, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    chosen = farthest_frames(average_features(frames, soap), n)
+    _write(target, [frames[k] for k in chosen])
+    output().print(f"written: {target}, {len(chosen)} of {len(frames)} frames")
+
+
+@similarity.command("unique")
+def unique(
+    data: DataArgument,
+    target: WriteOption,
+    tolerance: Annotated[
+        float, typer.Option(help="Distance (0 to 1.41) up to which two count as the same.", min=0)
+    ] = 1e-4,
+    cutoff: CutoffOption = 5.0,
+    n_max: NMaxOption = 8,
+    l_max: LMaxOption = 6,
+    sigma: SigmaOption = 0.5,
+    threads: ThreadsOption = None,
+) -> None:
+    """Leave out structures that resemble an earlier one."""
+    from tektite.similarity import average_features, unique_frames
+
+    frames = _read(data)
+    soap = _soap(frames, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    kept = unique_frames(average_features(frames, soap), tolerance)
+    _write(target, [frames[k] for k in kept])
+    output().print(f"written: {target}, {len(kept)} of {len(frames)} frames")
