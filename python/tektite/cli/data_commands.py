@@ -131,8 +131,14 @@ def validate(
 @app.command()
 def fit(
     config: Annotated[Path, typer.Argument(help="The configuration (YAML).", show_default=False)],
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Forget what a killed training had reached.")
+    ] = False,
 ) -> None:
-    """Fit a potential as a configuration file says."""
+    """Fit a potential as a configuration file says.
+
+    A training that was killed goes on where it was when the same command is given again.
+    """
     from tektite.fit import run_config
 
-    run_config(config)
+    run_config(config, restart=restart)

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from ase.data import atomic_numbers
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -20,6 +19,8 @@ from pydantic import (
 )
 
 from tektite.data import STRESS_CONVENTIONS
+from tektite.fit.section import Section as _Section
+from tektite.fit.training_config import TrainingConfig
 
 
 def _check_symbol(symbol: str) -> str:
@@ -37,10 +38,7 @@ def _check_convention(name: str) -> str:
 Symbol = Annotated[str, AfterValidator(_check_symbol)]
 Convention = Annotated[str, AfterValidator(_check_convention)]
 Pairs = dict[str, float]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+AnyConfig = TypeVar("AnyConfig", bound="_Section")
 
 
 class DataConfig(_Section):
@@ -274,11 +272,24 @@ class OutputConfig(_Section):
         description="Parity plots; null: name of the model with `.parity.png`. `-train` and "
         "`-test` are added to the name.",
     )
+    metrics: Path | None = Field(
+        None,
+        description="Course of a `training`, one line a look; null: name of the model with "
+        "`.metrics.csv`.",
+    )
+    report: Path | None = Field(
+        None,
+        description="Report on a `training`, a page with pictures; null: name of the model with "
+        "`.report.html`.",
+    )
 
 
 class FitConfig(_Section):
     """Configuration of `tektite fit`. Relative paths are relative to the configuration file."""
 
+    family: Literal["ace"] = Field(
+        "ace", description="Family of the model; `gap` has [keys of its own](gap.md)."
+    )
     elements: list[Symbol] | None = Field(
         None, description="Chemical symbols; null: those of the training data, alphabetically."
     )
@@ -295,6 +306,9 @@ class FitConfig(_Section):
     loss: LossConfig = Field(LossConfig(), description="See below.")
     prior: PriorConfig = Field(PriorConfig(), description="See below.")
     regression: RegressionConfig = Field(RegressionConfig(), description="See below.")
+    training: TrainingConfig | None = Field(
+        None, description="Training of a non-linear model; null: the model stays linear. See below."
+    )
     output: OutputConfig = Field(OutputConfig(), description="See below.")
     threads: int | None = Field(
         None, ge=1, description="Number of threads; null: as everywhere in Tektite."
@@ -330,12 +344,12 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
     return next((s for s in map(_section_of, parts) if s is not None), None)
 
 
-def _locate(location: tuple[Any, ...]) -> tuple[str, type[BaseModel]]:
+def _locate(location: tuple[Any, ...], root: type[BaseModel]) -> tuple[str, type[BaseModel]]:
     """Key of the file, and the section that holds it, from the location of a validation error.
 
     Pydantic appends the alternatives of a union to the location; they are no keys.
     """
-    section: type[BaseModel] = FitConfig
+    section = root
     keys: list[str] = []
     parts = list(location)
     while parts:
@@ -353,10 +367,11 @@ def _locate(location: tuple[Any, ...]) -> tuple[str, type[BaseModel]]:
     return ".".join(keys), section
 
 
-def _explain(error: ValidationError, path: Path) -> str:
+def explain(error: ValidationError, path: Path, root: type[BaseModel]) -> str:
+    """One sentence that names the file and every key that is unknown, missing or wrong."""
     lines = []
     for item in error.errors():
-        key, section = _locate(item["loc"])
+        key, section = _locate(item["loc"], root)
         if item["type"] == "extra_forbidden":
             known = [f.alias or n for n, f in section.model_fields.items()]
             close = difflib.get_close_matches(key.rsplit(".", 1)[-1], known, 1)
@@ -383,7 +398,25 @@ def parse_config(content: Any, path: str | Path = "<config>") -> FitConfig:
     try:
         return FitConfig.model_validate(content)
     except ValidationError as error:
-        raise ValueError(_explain(error, Path(path))) from None
+        raise ValueError(explain(error, Path(path), FitConfig)) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """Content of a YAML file in which no key occurs twice.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        Not YAML, or a key occurs twice.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such configuration file")
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"{path}: not valid YAML: {error}") from None
 
 
 def load_config(path: str | Path) -> FitConfig:
@@ -397,17 +430,12 @@ def load_config(path: str | Path) -> FitConfig:
         Not YAML, a key occurs twice, or see `parse_config`.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such configuration file")
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ValueError(f"{path}: not valid YAML: {error}") from None
-    config = parse_config(content, path)
-    return _resolve(config, path)
+    config = parse_config(read_yaml(path), path)
+    return resolve_paths(config, path)
 
 
-def _resolve(config: FitConfig, path: Path) -> FitConfig:
+def resolve_paths(config: AnyConfig, path: Path) -> AnyConfig:
+    """Configuration with all paths relative to the folder of its file, and the outputs named."""
     folder = path.parent
 
     def place(value: Any) -> Any:
@@ -423,7 +451,16 @@ def _resolve(config: FitConfig, path: Path) -> FitConfig:
         model=model,
         errors=place(config.output.errors) or model.with_suffix(".errors.json"),
         parity=place(config.output.parity) or model.with_suffix(".parity.png"),
+        metrics=place(config.output.metrics) or model.with_suffix(".metrics.csv"),
+        report=place(config.output.report) or model.with_suffix(".report.html"),
     )
     files = {pair: place(file) for pair, file in (config.baseline.files or {}).items()}
     baseline = config.baseline.model_copy(update={"files": files or None})
-    return config.model_copy(update={"data": data, "baseline": baseline, "output": output})
+    update: dict[str, Any] = {"data": data, "baseline": baseline, "output": output}
+    training = getattr(config, "training", None)
+    if training is not None:
+        validation = training.validation.model_copy(
+            update={"files": place(training.validation.files)}
+        )
+        update["training"] = training.model_copy(update={"validation": validation})
+    return config.model_copy(update=update)

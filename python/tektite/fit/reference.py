@@ -22,6 +22,8 @@ def _type_name(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(names)) + (" or null" if type(None) in arguments else "")
     if origin is typing.Literal:
         return " or ".join(f"`{a}`" for a in arguments)
+    if origin is tuple:
+        return f"{len(arguments)} numbers"
     if origin is list:
         return f"list of {_type_name(arguments[0])}"
     if origin is dict:
@@ -38,6 +40,10 @@ def _default_text(field: Any) -> str:
     if isinstance(field.default, BaseModel):
         return ""
     value = field.default
+    if isinstance(value, list) and value and isinstance(value[0], BaseModel):
+        return f"{len(value)}, with its defaults"
+    if isinstance(value, tuple):
+        return ", ".join(f"{v:g}" for v in value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -66,18 +72,18 @@ def _lines(section: type[BaseModel], name: str) -> list[str]:
     return [*lines, "", *below]
 
 
-def reference_markdown() -> str:
+def reference_markdown(root: type[BaseModel] = FitConfig) -> str:
     """Return the reference of all keys as Markdown, one table a section."""
-    return "\n".join(_lines(FitConfig, "")).rstrip() + "\n"
+    return "\n".join(_lines(root, "")).rstrip() + "\n"
 
 
 BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->"
 
 
-def update(text: str) -> str:
+def update(text: str, root: type[BaseModel] = FitConfig) -> str:
     """Return a document with the part between the two markers made anew."""
     head, rest = text.split(BEGIN)
-    return head + BEGIN + "\n" + reference_markdown() + "\n" + END + rest.split(END)[1]
+    return head + BEGIN + "\n" + reference_markdown(root) + "\n" + END + rest.split(END)[1]
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ class Solution:
     deviation of the weighted residuals, from the evidence. effective: number of coefficients that
     the data determine (MacKay's gamma). log_evidence: of the data given the strength.
     posterior_factor: (K, K) lower triangular, L L^T being the covariance of the coefficients; None
-    if not wanted. n_rows: number of data.
+    if not wanted. n_rows: number of data. at_bound: the strength was searched for and found at the
+    end of the range in which it makes a difference.
     """
 
     coefficients: NDArray[np.float64]
@@ -33,6 +34,7 @@ class Solution:
     log_evidence: float
     n_rows: int
     posterior_factor: NDArray[np.float64] | None = None
+    at_bound: bool = False
 
 
 class _Ridge:
@@ -139,7 +141,13 @@ def solve_evidence(
     """Ridge regression of the strength with the largest evidence; arguments as `solve_fixed`."""
     ridge = _Ridge(factor, sizes, n_rows)
     best = _minimize(lambda x: -ridge.log_evidence(np.exp(x)), ridge.bounds())
-    return _finish(ridge, float(np.exp(best)), with_posterior)
+    solution = _finish(ridge, float(np.exp(best)), with_posterior)
+    solution.at_bound = _at_bound(best, ridge.bounds())
+    return solution
+
+
+def _at_bound(value: float, bounds: tuple[float, float]) -> bool:
+    return min(value - bounds[0], bounds[1] - value) < 0.01 * (bounds[1] - bounds[0])
 
 
 def solve_cross_validation(
@@ -168,4 +176,6 @@ def solve_cross_validation(
     bounds = (min(r.bounds()[0] for r in ridges), max(r.bounds()[1] for r in ridges))
     best = _minimize(loss, bounds)
     ridge = _Ridge(combine(factors), sizes, n_rows)
-    return _finish(ridge, float(np.exp(best)), with_posterior)
+    solution = _finish(ridge, float(np.exp(best)), with_posterior)
+    solution.at_bound = _at_bound(best, bounds)
+    return solution

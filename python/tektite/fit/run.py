@@ -14,40 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
-from threadpoolctl import threadpool_limits
 
 from tektite import modelfile
 from tektite.data import Frame
-from tektite.errors import DataError
 from tektite.evaluation import Evaluation, evaluate
 from tektite.files import write_atomically
-from tektite.fit.config import FitConfig, load_config
+from tektite.fit.config import AnyConfig, FitConfig, OutputConfig, load_config
 from tektite.fit.dataset import (
     Distances,
-    Target,
-    check_groups,
-    find_elements,
-    isolated_energies,
-    make_targets,
-    measure_distances,
     read_data,
 )
 from tektite.fit.export import (
     Contents,
     ace_contents,
-    baseline_contents,
     posterior_arrays,
     potential_of,
     sum_contents,
 )
-from tektite.fit.least_squares import TriangularFactor, combine
+from tektite.fit.linear import fit_linear
 from tektite.fit.model import LinearAce
-from tektite.fit.radial import cutoffs, make_bonds
 from tektite.fit.regression import (
     Solution,
-    solve_cross_validation,
-    solve_evidence,
-    solve_fixed,
 )
 from tektite.potential import Potential, default_threads
 from tektite.references import default_references
@@ -76,63 +63,26 @@ class FitResult:
     warnings: list[str]
 
 
-def _free_columns(targets: Sequence[Target], n_elements: int) -> NDArray[np.float64]:
-    """Independent combinations of the numbers of atoms of each element, (n_elements, n_free).
-
-    With them as columns, the energies of isolated atoms are fitted together with the rest. Fewer
-    than elements where the compositions of the data do not tell all of them apart.
-    """
-    counts = [
-        np.bincount(t.species, minlength=n_elements) / len(t.species)
-        for t in targets
-        if t.energy is not None
-    ]
-    if not counts:
-        return np.zeros((n_elements, 0))
-    _, s, vt = np.linalg.svd(np.array(counts), full_matrices=False)
-    return vt[s > 1e-6 * s[0]].T
-
-
-def _accumulate(
-    model: LinearAce,
-    targets: Sequence[Target],
-    free: NDArray[np.float64],
-    config: FitConfig,
+def errors_of(
+    potential: Potential,
+    train: Sequence[Frame],
+    test: Sequence[Frame],
     threads: int,
     progress: Progress,
-) -> list[TriangularFactor]:
-    """One triangular factor for each part of the data; frames go to parts in shuffled order."""
-    n_parts = config.regression.folds if config.regression.method == "cross_validation" else 1
-    if n_parts > len(targets):
-        raise DataError(f"regression.folds is {n_parts}, but there are only {len(targets)} frames")
-    parts = np.zeros(len(targets), dtype=int)
-    if n_parts > 1:
-        shuffled = np.random.default_rng(config.regression.seed).permutation(len(targets))
-        parts[shuffled] = np.arange(len(targets)) % n_parts
-    task = progress.add_task("design matrix", total=sum(t.n_rows for t in targets))
-    factors = []
-    for part in range(n_parts):
-        chosen = [t for t, p in zip(targets, parts) if p == part]
-        factors.append(TriangularFactor(free.shape[1] + model.n_functions))
-        for n_rows, factor in model.factors(chosen, threads, free):
-            factors[-1].add(factor, n_rows)
-            progress.advance(task, n_rows)
-    return factors
-
-
-def _solve(
-    config: FitConfig, factors: list[TriangularFactor], sizes: NDArray[np.float64]
-) -> Solution:
-    matrices = [factor.matrix() for factor in factors]
-    n_rows = sum(factor.n_rows for factor in factors)
-    posterior = config.regression.posterior
-    if config.regression.method == "cross_validation":
-        return solve_cross_validation(matrices, sizes, n_rows, posterior)
-    whole = combine(matrices)
-    if config.regression.method == "fixed":
-        assert config.regression.strength is not None
-        return solve_fixed(whole, sizes, n_rows, config.regression.strength, posterior)
-    return solve_evidence(whole, sizes, n_rows, posterior)
+) -> tuple[dict[str, Evaluation], dict[str, ErrorTable]]:
+    """Predictions for, and errors on, both sets, by name ("train", "test"); none for no frames."""
+    evaluations, tables = {}, {}
+    for name, frames in (("train", train), ("test", test)):
+        if not frames:
+            continue
+        atoms = progress.track((f.atoms for f in frames), len(frames), description=f"{name} errors")
+        evaluations[name] = evaluate(atoms, potential, threads=threads)
+        tables[name] = ErrorTable()
+        for frame, *prediction in zip(
+            frames, evaluations[name].energies, evaluations[name].forces, evaluations[name].stresses
+        ):
+            tables[name].add(frame, *prediction)
+    return evaluations, tables
 
 
 def fit_frames(
@@ -162,73 +112,21 @@ def fit_frames(
     ValueError
         The configuration makes no sense for these data; names the key.
     """
+    if config.training is not None:
+        raise ValueError("'training' asks for a non-linear model: use train_frames")
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
-    if not train:
-        raise DataError("there are no frames to fit to")
-    elements = find_elements(train, config.elements)
-    check_groups(train, config.loss)
-    cutoff = cutoffs(config.basis, elements)
-    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
-    energies, source = isolated_energies(
-        train, distances.isolated, elements, config.isolated_energies
-    )
-    baseline = baseline_contents(config.baseline, elements, distances)
-    targets = make_targets(
-        progress.track(
-            [f for f, alone in zip(train, distances.isolated) if not alone], description="baseline"
-        ),
-        elements,
-        energies,
-        config.loss,
-        None if baseline is None else potential_of(baseline, "baseline"),
-    )
-    targets = [t for t in targets if t.n_rows > 0]
-    if not targets:
-        raise DataError(
-            "nothing to fit: no frame with neighbours has energies, forces or stresses of a "
-            "weight above zero"
-        )
-    bonds = make_bonds(config.basis, config.radial, elements, distances)
-    model = LinearAce(config.basis, elements, bonds)
-    if model.n_functions == 0:
-        raise ValueError("'basis': these limits leave no function at all")
-    density = config.prior.density or model.density_scale(targets)
-    sizes = model.expected_sizes(config.prior, density)
-    n_rows = sum(t.n_rows for t in targets)
-    say(f"{model.n_functions} functions, {n_rows} data in {len(targets)} frames")
-    warnings = []
-    if n_rows < model.n_functions:
-        warnings.append(
-            f"fewer data ({n_rows}) than functions ({model.n_functions}): the prior decides what "
-            "the data do not; do not trust this model far from its training data"
-        )
-    free = _free_columns(targets if source == "fitted" else [], len(elements))
-    # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
-    with threadpool_limits(1, "blas"):
-        factors = _accumulate(model, targets, free, config, threads, progress)
-    with threadpool_limits(threads, "blas"):
-        task = progress.add_task("regression", total=None)
-        solution = _solve(config, factors, sizes)
-        progress.remove_task(task)
-    energies = energies + free @ solution.free
+    linear = fit_linear(config, train, progress, say)
+    elements, distances, baseline = linear.elements, linear.distances, linear.baseline
+    model, solution, energies = linear.model, linear.solution, linear.energies
+    source, warnings = linear.energies_source, linear.warnings
     shown = ", ".join(f"{s} {e:.6f}" for s, e in zip(elements, energies))
     say(f"isolated-atom energies ({source}), eV: {shown}")
     ace = ace_contents(model, solution.coefficients, energies)
     ace[1].update(posterior_arrays(model, solution))
     contents = sum_contents(ace, baseline, distances)
     potential = potential_of(contents, "fit")
-    evaluations, tables = {}, {}
-    for name, frames in (("train", train), ("test", test)):
-        if not frames:
-            continue
-        atoms = progress.track((f.atoms for f in frames), len(frames), description=f"{name} errors")
-        evaluations[name] = evaluate(atoms, potential, threads=threads)
-        tables[name] = ErrorTable()
-        for frame, *prediction in zip(
-            frames, evaluations[name].energies, evaluations[name].forces, evaluations[name].stresses
-        ):
-            tables[name].add(frame, *prediction)
+    evaluations, tables = errors_of(potential, train, test, threads, progress)
     return FitResult(
         potential, contents, model, solution, distances, energies, source,
         tables["train"], tables.get("test"), evaluations, warnings,
@@ -266,9 +164,18 @@ def _errors_in_brief(table: ErrorTable | None) -> dict[str, Any] | None:
     return {names[q]: getattr(table.total, q).rmse for q in names}
 
 
-def _write(
-    config: FitConfig, result: FitResult, frames: dict[str, list[Frame]], config_path: Path
+def write_results(
+    config: AnyConfig,
+    result: Any,
+    summary: dict[str, Any],
+    frames: dict[str, list[Frame]],
+    config_path: Path,
 ) -> None:
+    """Write model, errors and parity plots.
+
+    config: with data and output; result: with contents, potential, train, test and evaluations as
+    `FitResult`; summary: for the JSON of errors; frames: by name ("train", "test").
+    """
     output = config.output
     assert output.model is not None and output.errors is not None and output.parity is not None
     described = {}
@@ -286,12 +193,19 @@ def _write(
             level_of_theory=config.data.level_of_theory,
             errors={k: _errors_in_brief(getattr(result, k)) for k in ("train", "test")},
             config=config.model_dump(
-                mode="json", by_alias=True, exclude={"data", "output", "threads"}
+                mode="json",
+                by_alias=True,
+                exclude={
+                    "data": True,
+                    "output": True,
+                    "threads": True,
+                    "training": {"validation"},
+                },
             ),
         ),
     )
-    modelfile.write(output.model, metadata, arrays, default_references(result.model.elements))
-    text = json.dumps({"model": output.model.name, **_summary(config, result)}, indent=2)
+    modelfile.write(output.model, metadata, arrays, default_references(result.potential.elements))
+    text = json.dumps({"model": output.model.name, **summary}, indent=2)
     write_atomically(output.errors, (text + "\n").encode())
     for name, evaluation in result.evaluations.items():
         path = output.parity.with_name(f"{output.parity.stem}-{name}{output.parity.suffix}")
@@ -305,8 +219,34 @@ def _write(
         )
 
 
-def run_config(path: str | Path, console: Console | None = None) -> FitResult:
+def check_output(output: OutputConfig, path: Path) -> None:
+    """Check that there are folders to write to.
+
+    Raises
+    ------
+    FileNotFoundError
+        Names the configuration and the folder.
+    """
+    for place in (output.model, output.errors, output.parity):
+        if place is not None and not place.parent.is_dir():
+            raise FileNotFoundError(f"{path}: there is no folder {place.parent} to write to")
+
+
+def print_errors(output: OutputConfig, result: Any, console: Console) -> None:
+    """Print the tables of errors of a result, and what was written."""
+    assert output.model is not None
+    for name in ("train", "test"):
+        table = getattr(result, name)
+        if table is not None:
+            console.print(table.rich_table(f"{output.model.name}: {name} errors"))
+    console.print(f"written: {output.model}, {output.errors} and parity plots")
+
+
+def run_config(path: str | Path, console: Console | None = None, restart: bool = False) -> Any:
     """Fit as a configuration file says, print the errors and write all files.
+
+    restart: forget what a training that was killed had reached. Returns a FitResult, or a
+    TrainingResult if the configuration has the section `training`.
 
     Raises
     ------
@@ -317,11 +257,11 @@ def run_config(path: str | Path, console: Console | None = None) -> FitResult:
     """
     path = Path(path).expanduser()
     config = load_config(path)
-    output = config.output
-    assert output.model is not None
-    for place in (output.model, output.errors, output.parity):
-        if place is not None and not place.parent.is_dir():
-            raise FileNotFoundError(f"{path}: there is no folder {place.parent} to write to")
+    if config.training is not None:
+        from tektite.fit.run_training import run_config as run_training_config
+
+        return run_training_config(path, console, restart)
+    check_output(config.output, path)
     console = console or Console(file=sys.stdout, highlight=False)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("reading data", total=None)
@@ -336,10 +276,7 @@ def run_config(path: str | Path, console: Console | None = None) -> FitResult:
     )
     for warning in result.warnings:
         console.print(f"[yellow]warning:[/yellow] {warning}")
-    _write(config, result, {"train": train, "test": test}, path)
-    for name in ("train", "test"):
-        table = getattr(result, name)
-        if table is not None:
-            console.print(table.rich_table(f"{output.model.name}: {name} errors"))
-    console.print(f"written: {output.model}, {output.errors} and parity plots")
+    frames = {"train": train, "test": test}
+    write_results(config, result, _summary(config, result), frames, path)
+    print_errors(config.output, result, console)
     return result

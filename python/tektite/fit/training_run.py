@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A training from beginning to end: linear model, stages, errors, warnings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from tektite.data import Frame
+from tektite.errors import DataError
+from tektite.evaluation import Evaluation
+from tektite.fit.checkpoint import Checkpoint, fingerprint
+from tektite.fit.config import FitConfig
+from tektite.fit.dataset import Target, make_targets
+from tektite.fit.export import Contents, ace_contents, potential_of, sum_contents
+from tektite.fit.linear import LinearFit, fit_linear
+from tektite.fit.nonlinear import NonlinearFit, train_nonlinear
+from tektite.fit.run import errors_of
+from tektite.fit.trainer import Row
+from tektite.neighbors import neighbor_list
+from tektite.potential import Potential, default_threads
+from tektite.report import ErrorTable
+
+Watch = Callable[[int, int, Row | None], None]
+
+
+@dataclasses.dataclass
+class TrainingResult:
+    """What a training gives.
+
+    potential: the model, isolated atoms and baseline included. contents: metadata and arrays of
+    its file, without provenance. tables, linear_tables: errors of the model and of the linear one
+    that it began with, by set ("train", "validation", "test"). evaluations: predictions of the
+    model. frames: of each set. fold_tables: errors on left-out parts. warnings: one sentence each.
+    """
+
+    potential: Potential
+    contents: Contents
+    linear: LinearFit
+    nonlinear: NonlinearFit
+    tables: dict[str, ErrorTable]
+    linear_tables: dict[str, ErrorTable]
+    evaluations: dict[str, Evaluation]
+    frames: dict[str, list[Frame]]
+    fold_tables: list[ErrorTable]
+    warnings: list[str]
+
+    @property
+    def train(self) -> ErrorTable:
+        """Errors on the training data."""
+        return self.tables["train"]
+
+    @property
+    def test(self) -> ErrorTable | None:
+        """Errors on the test data."""
+        return self.tables.get("test")
+
+
+def split_frames(
+    frames: Sequence[Frame], fraction: float, seed: int
+) -> tuple[list[Frame], list[Frame]]:
+    """Training frames and a random share for validation; frames of one atom are kept for training.
+
+    Raises
+    ------
+    DataError
+        Nothing would be left to train on.
+    """
+    several = [k for k, frame in enumerate(frames) if len(frame.atoms) > 1]
+    n = max(1, round(fraction * len(several))) if fraction > 0 else 0
+    if n and n >= len(several):
+        raise DataError(
+            f"training.validation.fraction {fraction:g} leaves none of {len(several)} frames"
+        )
+    order = np.random.default_rng([seed, 1]).permutation(several)
+    chosen = set(order[:n].tolist())
+    return (
+        [f for k, f in enumerate(frames) if k not in chosen],
+        [f for k, f in enumerate(frames) if k in chosen],
+    )
+
+
+def _targets(config: FitConfig, linear: LinearFit, frames: Sequence[Frame]) -> list[Target]:
+    """Frames as the training sees them, those without neighbours or weights left out."""
+    cutoff = max(bond["cutoff"] for bond in linear.model.bonds)
+    near = [f for f in frames if len(neighbor_list("i", f.atoms, cutoff))]
+    targets = make_targets(
+        near, linear.elements, linear.first_energies, config.loss, linear.baseline_potential()
+    )
+    return [t for t in targets if t.n_rows > 0]
+
+
+def _fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
+    arrays: list[NDArray] = []
+    for frames in sets.values():
+        for f in frames:
+            arrays += [f.atoms.numbers, f.atoms.positions, f.atoms.cell.array, f.atoms.pbc]
+            arrays += [np.array(v) for v in (f.energy, f.forces, f.stress) if v is not None]
+    described = config.model_dump(mode="json", by_alias=True, exclude={"data", "output", "threads"})
+    return fingerprint(described, arrays)
+
+
+def _compare(
+    tables: Mapping[str, ErrorTable], linear: Mapping[str, ErrorTable], factor: float = 1.02
+) -> list[str]:
+    """Sentences on groups for which a model is worse than the linear one."""
+    found = []
+    for name, table in tables.items():
+        for group, errors in sorted(table.groups.items()):
+            other = linear[name].groups[group]
+            for quantity, unit in (("energy", "meV/atom"), ("force", "eV/Å")):
+                mine, its = getattr(errors, quantity).rmse, getattr(other, quantity).rmse
+                if mine is not None and its is not None and mine > factor * its:
+                    found.append(
+                        f"{name}, group '{group}': {quantity} errors are larger than those of the "
+                        f"linear model: {mine:.4g}, {its:.4g} {unit}"
+                    )
+    return found
+
+
+def _train(
+    config: FitConfig,
+    train: Sequence[Frame],
+    validation: Sequence[Frame],
+    checkpoint: Checkpoint,
+    progress: Progress,
+    say: Callable[[str], None],
+    watch: Watch,
+) -> tuple[LinearFit, NonlinearFit, Potential, Contents]:
+    assert config.training is not None
+    threads = config.threads or default_threads()
+    linear = fit_linear(config, train, progress, say)
+    held = _targets(config, linear, validation)
+    nonlinear = train_nonlinear(
+        linear, config.basis, config.training, held, checkpoint, threads, watch
+    )
+    ace = nonlinear.model.contents(nonlinear.energies)
+    contents = sum_contents(ace, linear.baseline, linear.distances)
+    return linear, nonlinear, potential_of(contents, "fit"), contents
+
+
+def train_frames(
+    config: FitConfig,
+    train: Sequence[Frame],
+    test: Sequence[Frame] = (),
+    validation: Sequence[Frame] = (),
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    folder: Path | None = None,
+    watch: Watch = lambda stage, iteration, row: None,
+) -> TrainingResult:
+    """Fit a linear model and train a non-linear one from there.
+
+    Parameters
+    ----------
+    config : FitConfig
+        With `training`; its `data` and `output` are not used.
+    train, test, validation : sequence of Frame
+        As `tektite.data.read_frames` gives them. If the configuration asks for a share of the
+        training frames for validation, they are taken out here.
+    progress : rich.progress.Progress, optional
+        Shows how far everything is that takes long.
+    say : callable
+        Receives a few lines on what is being done.
+    folder : Path, optional
+        Where the state is kept while training, so that a run that was killed goes on; to be deleted
+        when the result is safe.
+    watch : callable
+        See `tektite.fit.trainer.Trainer`.
+
+    Raises
+    ------
+    DataError
+        The data do not fit together or hold nothing to fit; names file and frame. Or the folder
+        holds the state of something else.
+    ValueError
+        The configuration makes no sense for these data; names the key.
+    """
+    training = config.training
+    if training is None:
+        raise ValueError("'training' is missing: this configuration is for a linear fit")
+    progress = progress or Progress(disable=True)
+    threads = config.threads or default_threads()
+    kept, split = split_frames(train, training.validation.fraction, training.seed)
+    held = [*validation, *split]
+    sets = {"train": kept, "validation": held, "test": list(test)}
+    fold_tables = _train_folds(config, kept, progress, say)
+    checkpoint = Checkpoint(folder, _fingerprint(config, {"train": kept, "validation": held}))
+    linear, nonlinear, potential, contents = _train(
+        config, kept, held, checkpoint, progress, say, watch
+    )
+    ace = ace_contents(linear.model, linear.solution.coefficients, linear.energies)
+    before = potential_of(sum_contents(ace, linear.baseline, linear.distances), "linear")
+    tables, linear_tables, evaluations = {}, {}, {}
+    for name, frames in sets.items():
+        if frames:
+            found = errors_of(potential, frames, [], threads, progress)
+            evaluations[name], tables[name] = (part["train"] for part in found)
+            linear_tables[name] = errors_of(before, frames, [], threads, progress)[1]["train"]
+    warnings = [*linear.warnings, *nonlinear.trained.warnings, *_compare(tables, linear_tables)]
+    return TrainingResult(
+        potential, contents, linear, nonlinear, tables, linear_tables, evaluations,
+        {name: list(frames) for name, frames in sets.items() if frames}, fold_tables, warnings,
+    )  # fmt: skip
+
+
+def _train_folds(
+    config: FitConfig, frames: Sequence[Frame], progress: Progress, say: Callable[[str], None]
+) -> list[ErrorTable]:
+    """Errors of models trained without one part of the frames, on that part."""
+    assert config.training is not None
+    n_folds = config.training.validation.folds
+    if n_folds is None:
+        return []
+    if n_folds > len(frames):
+        raise DataError(f"training.validation.folds is {n_folds}: only {len(frames)} frames")
+    threads = config.threads or default_threads()
+    part = np.empty(len(frames), dtype=int)
+    order = np.random.default_rng([config.training.seed, 2]).permutation(len(frames))
+    part[order] = np.arange(len(frames)) % n_folds
+    tables = []
+    for fold in range(n_folds):
+        say(f"fold {fold + 1} of {n_folds}")
+        rest = [f for f, p in zip(frames, part) if p != fold]
+        out = [f for f, p in zip(frames, part) if p == fold]
+        nothing: Watch = lambda stage, iteration, row: None  # noqa: E731
+        *_, potential, _ = _train(
+            config, rest, [], Checkpoint(None, ""), progress, lambda text: None, nothing
+        )
+        tables.append(errors_of(potential, out, [], threads, progress)[1]["train"])
+    return tables
+
+
+def fold_summary(tables: Sequence[ErrorTable]) -> dict[str, Any]:
+    """Mean and standard deviation of the errors on left-out parts; None without data."""
+    summary: dict[str, Any] = {}
+    for quantity, name in (("energy", "energy_meV_per_atom"), ("force", "force_eV_per_A")):
+        values = [getattr(t.total, quantity).rmse for t in tables]
+        known = [v for v in values if v is not None]
+        summary[name] = {
+            "folds": values,
+            "mean": float(np.mean(known)) if known else None,
+            "std": float(np.std(known)) if known else None,
+        }
+    return summary
