@@ -9,6 +9,7 @@
 #include "base/read_bytes.hpp"
 #include "models/ace/ace_potential.hpp"
 #include "models/ace/yace.hpp"
+#include "models/gap/gap_potential.hpp"
 #include "models/pair/pair_potential.hpp"
 #include "models/sum/sum_potential.hpp"
 
@@ -25,6 +26,7 @@ struct Family {
 
 constexpr Family families[] = {
     {"ace", &ace::make_ace},
+    {"gap", &gap::make_gap},
     {"pair", &make_pair_potential},
     {"sum", &make_sum},
 };

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from random_gap import random_gap
+
 
 def wigner_3j(l1: int, l2: int, l3: int, m1: int, m2: int, m3: int) -> float:
     """Racah's formula (A. Messiah, Quantum Mechanics II, appendix C, eq. C.21)."""
@@ -235,5 +237,7 @@ MODELS = {
     "ace-Si": lambda: random_ace(["Si"], seed=1),
     "ace-O-Si": lambda: random_ace(["O", "Si"], seed=2, n_functions=24),
     "ace-Cu-O-Si": lambda: random_ace(["Cu", "O", "Si"], seed=3, max_rank=3, n_functions=18),
+    "gap-Si": lambda: random_gap(["Si"], seed=1),
+    "gap-O-Si": lambda: random_gap(["O", "Si"], seed=2, variance=False),
     "sum-Si-O": lambda: total(zbl(["Si", "O"]), random_ace(["Si"], seed=4, max_rank=2)),
 }
