@@ -171,7 +171,7 @@ def test_mixed_precision_is_close(any_model: Potential) -> None:
 def test_isolated_atoms_have_their_energies(any_model: Potential) -> None:
     for element, energy in any_model.isolated_energies.items():
         results = evaluate(any_model, Atoms(element))
-        # A GAP adds what its SOAP terms give for an atom alone (tests of its formulas: test_gap.py).
+        # A GAP adds what its SOAP terms give for an atom alone (test_gap.py has the formulas).
         if any_model.family != "gap":
             assert results["energy"] == pytest.approx(energy, abs=1e-12)
         assert np.all(results["forces"] == 0.0)
