@@ -50,11 +50,12 @@ System random_system(std::mt19937& rng, int n_atoms, int n_elements, double size
 
 struct Evaluation {
     double energy = 0;
-    std::vector<double> atom_energies, forces;
+    std::vector<double> atom_energies, forces, uncertainties;
     double virial[9] = {};
 };
 
-Evaluation evaluate(const Potential& potential, const System& s, const EvaluationOptions& options = {}) {
+Evaluation evaluate(const Potential& potential, const System& s, const EvaluationOptions& options = {},
+                    bool with_uncertainties = false) {
     NeighborList list;
     list.build(s.positions, s.box, potential.info().cutoff);
     Cluster cluster;
@@ -72,6 +73,10 @@ Evaluation evaluate(const Potential& potential, const System& s, const Evaluatio
     results.atom_energies = out.atom_energies;
     results.forces = out.forces;
     results.virial = out.virial;
+    if (with_uncertainties) {
+        out.uncertainties.resize(s.species.size());
+        results.atom_uncertainties = out.uncertainties;
+    }
     potential.evaluate(cluster, results, *potential.make_workspace(options));
     return out;
 }
@@ -174,6 +179,55 @@ void check_model(std::mt19937& rng, const test::RandomAceOptions& options, doubl
         }
 }
 
+/// Uncertainties are the sample standard deviations of what the members give by the definitions.
+void check_committee(std::mt19937& rng, const test::RandomAceOptions& options, double closest) {
+    ace::Parameters p = test::random_ace(rng, options);
+    constexpr std::size_t n_members = 5;
+    std::uniform_real_distribution<double> uniform(-1.0, 1.0);
+    const auto n_density = static_cast<std::size_t>(p.n_density_max);
+    const std::size_t n_terms = p.functions.coefficients.size() / n_density;
+    p.committee.n_members = n_members;
+    for (std::size_t term = 0; term < n_terms; ++term)
+        for (std::size_t m = 0; m < n_members; ++m)
+            for (std::size_t d = 0; d < n_density; ++d)
+                p.committee.coefficients.push_back(p.functions.coefficients[term * n_density + d] *
+                                                   (1.0 + 0.1 * uniform(rng)));
+    ace::validate(p, "random");
+    const auto potential = ace::make_ace(p, {}, "{}");
+    check(potential->info().has_uncertainty, "a committee is an uncertainty");
+    const System s = random_system(rng, 9, options.n_elements, 6.0, closest, 3);
+    std::vector<std::vector<double>> energies;
+    for (std::size_t m = 0; m < n_members; ++m) {
+        ace::Parameters member = p;
+        for (std::size_t term = 0; term < n_terms; ++term)
+            for (std::size_t d = 0; d < n_density; ++d)
+                member.functions.coefficients[term * n_density + d] =
+                    p.committee.coefficients[(term * n_members + m) * n_density + d];
+        energies.push_back(reference(member, s, potential->info().cutoff));
+    }
+    for (const InstructionSet isa : {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512})
+        for (const Precision precision : {Precision::real64, Precision::mixed}) {
+            std::vector<double> uncertainties;
+            try {
+                uncertainties = evaluate(*potential, s, {precision, isa, 2}, true).uncertainties;
+            } catch (const Error& error) {
+                check(error.code() == ErrorCode::unsupported, error.what());
+                continue;
+            }
+            for (std::size_t i = 0; i < s.species.size(); ++i) {
+                double mean = 0.0, squares = 0.0, scale = 1.0;
+                for (const auto& member : energies) {
+                    mean += member[i] / n_members;
+                    scale = std::max(scale, std::abs(member[i]));
+                }
+                for (const auto& member : energies) squares += (member[i] - mean) * (member[i] - mean);
+                check_close(uncertainties[i], std::sqrt(squares / (n_members - 1)),
+                            (precision == Precision::real64 ? 5e-9 : 5e-5) * scale,
+                            "uncertainty, " + options.inner_cutoff_type);
+            }
+        }
+}
+
 /// Rows of the product graph, evaluated plainly, give the sums of the products.
 void check_graph(std::mt19937& rng) {
     test::RandomAceOptions options;
@@ -268,5 +322,13 @@ int main() {
         options.n_elements = 2;
         check_model(rng, options, 1.3);
     }
+    for (const char* type : {"distance", "density", "zbl"})
+        for (const int n_density : {1, 2, 3}) {
+            test::RandomAceOptions options;
+            options.inner_cutoff_type = type;
+            options.n_density = n_density;
+            options.n_elements = 1 + n_density % 2;
+            check_committee(rng, options, 0.95);
+        }
     return test::finish();
 }

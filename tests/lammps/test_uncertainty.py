@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Per-atom uncertainties through fix pair, with an engine that counts neighbours."""
+"""Per-atom uncertainties through fix pair: of an engine that counts neighbours, of a committee."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from pathlib import Path
 import ase.build
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from lammps_runs import KCAL_PER_EV, data_file, environment, read_dump, run, setup_commands
+from random_models import random_ace
+from tektite import TektiteCalculator, modelfile
 
 HEADER = Path(__file__).parents[2] / "csrc" / "include" / "tektite"
 
@@ -135,3 +138,35 @@ run 2
         np.testing.assert_allclose(rows[:, 4], unit * counts, rtol=1e-14)
         seen |= set(counts)
     assert len(seen) > 3
+
+
+@pytest.mark.parametrize(("ranks", "precision"), [(1, "double"), (2, "mixed")])
+def test_committee(ranks: int, precision: str, crystal: Atoms, tmp_path: Path) -> None:
+    """What LAMMPS gives for a committee is what the calculator gives."""
+    metadata, arrays = random_ace(["O", "Si"], seed=4)
+    coefficients = arrays["functions.coefficients"]
+    rng = np.random.default_rng(8)
+    members = 1.0 + 0.1 * rng.normal(size=(len(coefficients), 6, coefficients.shape[1]))
+    arrays["committee.coefficients"] = coefficients[:, None, :] * members
+    modelfile.write(tmp_path / "committee.mlip", metadata, arrays)
+    crystal.calc = TektiteCalculator(tmp_path / "committee.mlip", threads=1)
+    expected = crystal.calc.get_property("energies_uncertainty", crystal)
+    assert np.std(expected) > 0.01
+    data_file(tmp_path / "data", crystal, ["Si", "O"])
+    output = run(
+        tmp_path,
+        f"""
+{setup_commands(tmp_path / "data", crystal)}
+pair_style mlip precision {precision}
+pair_coeff * * committee.mlip Si O
+fix u all pair 1 mlip uncertainty 1
+dump d all custom 1 d.dump id x y z f_u
+dump_modify d sort id format float %.17g
+run 0
+""",
+        ranks=ranks,
+    )
+    assert "with uncertainties" in output
+    table = read_dump(tmp_path / "d.dump")
+    tolerance = 1e-10 if precision == "double" else 1e-4
+    np.testing.assert_allclose(table[:, -1], expected, rtol=tolerance, atol=tolerance)

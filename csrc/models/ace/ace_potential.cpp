@@ -7,6 +7,7 @@
 
 #include "base/cpu.hpp"
 #include "base/elements.hpp"
+#include "models/ace/committee_tables.hpp"
 #include "models/ace/kernel_table.hpp"
 #include "models/ace/tables.hpp"
 #include "models/registry.hpp"
@@ -19,8 +20,12 @@ namespace {
 template <typename T>
 class AceKernel final : public BlockKernel {
 public:
-    AceKernel(const CenterViews<T>& views, InstructionSet isa)
-        : views_(views), table_(kernel_table(isa)), name_(name_of(isa)) {
+    AceKernel(const CenterViews<T>& views, const CommitteeViews<T>& committee, InstructionSet isa)
+        : views_(views),
+          committee_(committee),
+          table_(kernel_table(isa)),
+          name_(name_of(isa)),
+          row_max_(std::max(views.row_max(), committee.row_max())) {
         const auto w = static_cast<std::size_t>(lanes());
         const auto n_lm = static_cast<std::size_t>(lm_count(views.l_max()));
         nodes_.resize(static_cast<std::size_t>(views.n_nodes_max()) * 2 * w);
@@ -40,15 +45,15 @@ public:
                 unit_.capacity() + inverse_r_.capacity() + position_.capacity() + inverse_width_.capacity() +
                 harmonics_.capacity()) *
                    sizeof(T) +
-               bin_.capacity() * sizeof(std::int64_t);
+               bin_.capacity() * sizeof(std::int64_t) + densities_.capacity() * sizeof(double);
     }
 
-    void compute(EdgeBlock& block, double* energies, double*) override {
+    void compute(EdgeBlock& block, double* energies, double* uncertainties) override {
         const auto w = static_cast<std::size_t>(lanes());
         const auto steps = static_cast<std::size_t>(block.n_steps);
         if (inverse_r_.size() < steps * w) {
             const std::size_t n = (steps + 8) * w;
-            radial_.resize(n * static_cast<std::size_t>(views_.row_max()));
+            radial_.resize(n * static_cast<std::size_t>(row_max_));
             slope_.resize(radial_.size());
             unit_.resize(3 * n);
             inverse_r_.resize(n);
@@ -58,25 +63,49 @@ public:
         }
         const Scratch<T> scratch{nodes_.data(), adjoints_.data(),  radial_.data(),   slope_.data(),
                                  unit_.data(),  inverse_r_.data(), position_.data(), inverse_width_.data(),
-                                 bin_.data(),   harmonics_.data(), views_.row_max()};
+                                 bin_.data(),   harmonics_.data(), row_max_};
         const BlockView view{
             block.n_steps,  block.species_begin.data(), block.x.data(),     block.y.data(),
             block.z.data(), block.dE_dx.data(),         block.dE_dy.data(), block.dE_dz.data()};
-        double lane_energies[64];
+        const CenterView<T>& center = views_.view(block.center_species);
+        double lane_energies[64], keep[64];
         if constexpr (std::is_same_v<T, double>)
-            table_.compute_double(views_.view(block.center_species), view, scratch, lane_energies);
+            table_.compute_double(center, view, scratch, lane_energies, keep);
         else
-            table_.compute_float(views_.view(block.center_species), view, scratch, lane_energies);
+            table_.compute_float(center, view, scratch, lane_energies, keep);
         std::copy_n(lane_energies, block.n_centers, energies);
+        if (uncertainties == nullptr || committee_.empty()) return;
+        densities_.resize(static_cast<std::size_t>(committee_.n_columns_max()) * w);
+        const CommitteeView<T>& committee = committee_.view(block.center_species);
+        double lane_uncertainties[64];
+        if constexpr (std::is_same_v<T, double>)
+            table_.committee_double(center, committee, view, scratch, keep, densities_.data(),
+                                    lane_uncertainties);
+        else
+            table_.committee_float(center, committee, view, scratch, keep, densities_.data(),
+                                   lane_uncertainties);
+        std::copy_n(lane_uncertainties, block.n_centers, uncertainties);
     }
 
 private:
     const CenterViews<T>& views_;
+    const CommitteeViews<T>& committee_;
     const KernelTable& table_;
     std::string name_;
+    int row_max_;
     AlignedVector<T> nodes_, adjoints_, radial_, slope_, unit_, inverse_r_, position_, inverse_width_,
         harmonics_;
     AlignedVector<std::int64_t> bin_;
+    AlignedVector<double> densities_;  // of the committee
+};
+
+/// All tables in one precision.
+template <typename T>
+struct Views {
+    Views(const Parameters& parameters, const std::vector<CenterTables>& tables)
+        : model(parameters, tables), committee(parameters, tables) {}
+    CenterViews<T> model;
+    CommitteeViews<T> committee;
 };
 
 class AcePotential final : public LocalPotential {
@@ -98,7 +127,8 @@ public:
         std::vector<int> numbers;
         for (const std::string& symbol : parameters.elements) numbers.push_back(atomic_number(symbol));
         tables_ = make_tables(parameters_, numbers);
-        double_views_ = std::make_unique<CenterViews<double>>(parameters_, tables_);
+        double_views_ = std::make_unique<Views<double>>(parameters_, tables_);
+        info_.has_uncertainty = parameters.committee.n_members > 0;
     }
 
     [[nodiscard]] const ModelInfo& info() const override { return info_; }
@@ -107,10 +137,10 @@ protected:
     [[nodiscard]] std::unique_ptr<BlockKernel> make_kernel(const EvaluationOptions& options) const override {
         const InstructionSet isa = resolve_instruction_set(options.instruction_set);
         if (options.precision == Precision::real64)
-            return std::make_unique<AceKernel<double>>(*double_views_, isa);
+            return std::make_unique<AceKernel<double>>(double_views_->model, double_views_->committee, isa);
         std::call_once(float_once_,
-                       [&] { float_views_ = std::make_unique<CenterViews<float>>(parameters_, tables_); });
-        return std::make_unique<AceKernel<float>>(*float_views_, isa);
+                       [&] { float_views_ = std::make_unique<Views<float>>(parameters_, tables_); });
+        return std::make_unique<AceKernel<float>>(float_views_->model, float_views_->committee, isa);
     }
     [[nodiscard]] const std::vector<double>& cutoffs() const override { return cutoffs_; }
 
@@ -119,9 +149,9 @@ private:
     ModelInfo info_;
     std::vector<double> cutoffs_;
     std::vector<CenterTables> tables_;
-    std::unique_ptr<CenterViews<double>> double_views_;
+    std::unique_ptr<Views<double>> double_views_;
     mutable std::once_flag float_once_;
-    mutable std::unique_ptr<CenterViews<float>> float_views_;
+    mutable std::unique_ptr<Views<float>> float_views_;
 };
 
 }  // namespace

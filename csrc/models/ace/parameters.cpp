@@ -21,6 +21,7 @@ constexpr int largest_rank = 32;
 constexpr int largest_l = 64;
 constexpr int largest_n = 4096;
 constexpr int largest_n_density = 256;
+constexpr int largest_committee = 256;
 constexpr std::size_t largest_array = std::size_t{1} << 31;
 
 class Checker {
@@ -180,6 +181,19 @@ void check_functions(const Checker& check, const Parameters& p) {
     }
 }
 
+void check_committee(const Checker& check, const Parameters& p) {
+    const Committee& committee = p.committee;
+    if (committee.n_members == 0 && committee.coefficients.empty()) return;
+    check.require(committee.n_members >= 2 && committee.n_members <= largest_committee,
+                  range("the number of members of the committee", committee.n_members, 2, largest_committee));
+    const std::size_t expected =
+        p.functions.coefficients.size() * static_cast<std::size_t>(committee.n_members);
+    check.require(committee.coefficients.size() == expected,
+                  "committee.coefficients has " + std::to_string(committee.coefficients.size()) +
+                      " values, expected " + std::to_string(expected));
+    for (const double c : committee.coefficients) check.finite(c, "a coefficient of the committee");
+}
+
 std::vector<std::int32_t> read_integers(const ModelFile& file, const std::string& name) {
     const Array& array = file.integers(name, 1);
     std::vector<std::int32_t> values;
@@ -314,6 +328,7 @@ void validate(const Parameters& p, const std::string& path) {
         }
     }
     check_functions(check, p);
+    check_committee(check, p);
 }
 
 Parameters read_parameters(const ModelFile& file, const std::string& prefix, const json& metadata) {
@@ -350,6 +365,18 @@ Parameters read_parameters(const ModelFile& file, const std::string& prefix, con
     }
     functions.coefficients = coefficients.reals;
     p.n_density_max = static_cast<int>(coefficients.shape[1]);
+    if (file.arrays.contains(prefix + "committee.coefficients")) {
+        const Array& committee = file.reals(prefix + "committee.coefficients", 3);
+        if (committee.shape[0] != coefficients.shape[0] || committee.shape[2] != coefficients.shape[1] ||
+            committee.shape[1] < 2 || committee.shape[1] > largest_committee) {
+            throw Error(ErrorCode::file_damaged,
+                        file.path + ": array '" + prefix +
+                            "committee.coefficients' must have the rows and columns of "
+                            "functions.coefficients and, between them, 2 to " +
+                            std::to_string(largest_committee) + " members");
+        }
+        p.committee = {static_cast<int>(committee.shape[1]), committee.reals};
+    }
     validate(p, file.path);
     return p;
 }
@@ -395,6 +422,9 @@ ModelFile to_model_file(const Parameters& p, const std::string& path) {
     file.arrays["functions.m"] = integer_array(functions.m);
     const std::int64_t n_terms = static_cast<std::int64_t>(functions.coefficients.size()) / p.n_density_max;
     file.arrays["functions.coefficients"] = real_array(functions.coefficients, {n_terms, p.n_density_max});
+    if (p.committee.n_members > 0)
+        file.arrays["committee.coefficients"] =
+            real_array(p.committee.coefficients, {n_terms, p.committee.n_members, p.n_density_max});
     return file;
 }
 

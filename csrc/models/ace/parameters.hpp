@@ -55,12 +55,20 @@ struct Functions {
     std::vector<double> coefficients;
 };
 
+/// Other coefficients for the same functions: their spread is the uncertainty.
+struct Committee {
+    int n_members = 0;  ///< 0 (there is none) or 2 .. 256
+    /// [sum n_terms][n_members][n_density_max].
+    std::vector<double> coefficients;
+};
+
 struct Parameters {
     std::vector<std::string> elements;
     std::vector<double> isolated_energies;  ///< E0, eV
     std::vector<Embedding> embeddings;      ///< [n_elements]
     std::vector<Bond> bonds;                ///< [n_elements][n_elements], centre first
     Functions functions;
+    Committee committee;
     int n_density_max = 0;
     double delta_spline_bins = 0;  ///< angstrom, of the .yace it came from; kept for the record (0: unknown)
     [[nodiscard]] const Bond& bond(int center, int neighbor) const {

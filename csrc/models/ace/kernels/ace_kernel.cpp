@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "models/ace/kernels/atomic_base.hpp"
+#include "models/ace/kernels/committee.hpp"
 #include "models/ace/kernels/geometry.hpp"
 #include "models/ace/kernels/products.hpp"
 #include "models/ace/kernels/views.hpp"
@@ -24,11 +25,11 @@ inline void step_function(double x, double cutoff, double width, double& value, 
 }
 
 /// Energy of each lane from its densities; dE_drho: [n_density][W], dE_dcore: [W]; for "zbl" dE_ddistance is
-/// the derivative with respect to the smallest distance.
+/// the derivative with respect to the smallest distance; keep_out may be null.
 template <typename T, int W>
 [[gnu::noinline]] void embed(const CenterView<T>& center, const double* rho, const double* core,
                              const double* distance, T* dE_drho, T* dE_dcore, double* dE_ddistance,
-                             double* energies) {
+                             double* energies, double* keep_out) {
     for (int b = 0; b < W; ++b) {
         double sum = 0.0;
         double slopes[n_density_limit];
@@ -52,6 +53,7 @@ template <typename T, int W>
             dE_dcore[b] = static_cast<T>(1.0 + sum * dkeep);
         }
         energies[b] += center.isolated_energy;
+        if (keep_out != nullptr) keep_out[b] = keep;
         for (int p = 0; p < center.n_density; ++p) dE_drho[p * W + b] = static_cast<T>(slopes[p] * keep);
     }
 }
@@ -81,8 +83,8 @@ void nearest_edges(const CenterView<T>& center, const BlockView& block, double* 
 }
 
 template <typename T, int W>
-void compute(const CenterView<T>& center, const BlockView& block, const Scratch<T>& scratch,
-             double* energies) {
+void compute(const CenterView<T>& center, const BlockView& block, const Scratch<T>& scratch, double* energies,
+             double* keep) {
     using V = Vector<T, W>;
     // Sums of many terms that may cancel: in double, whatever T is.
     alignas(64) double rho[n_density_limit * W] = {};
@@ -113,7 +115,7 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
     std::ptrdiff_t nearest[W];
     if (center.zbl) nearest_edges<T, W>(center, block, distance, nearest);
     alignas(64) T dE_drho[n_density_limit * W], dE_dcore[W];
-    embed<T, W>(center, rho, core, distance, dE_drho, dE_dcore, dE_ddistance, energies);
+    embed<T, W>(center, rho, core, distance, dE_drho, dE_dcore, dE_ddistance, energies, keep);
 
     std::memset(scratch.adjoints, 0, static_cast<std::size_t>(center.n_nodes) * 2 * W * sizeof(T));
     with_densities(center.n_density, [&](auto n) {
@@ -143,20 +145,33 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
 }
 
 void compute_double(const CenterView<double>& center, const BlockView& block, const Scratch<double>& scratch,
-                    double* energies) {
-    compute<double, native_lanes<double>>(center, block, scratch, energies);
+                    double* energies, double* keep) {
+    compute<double, native_lanes<double>>(center, block, scratch, energies, keep);
 }
 
 void compute_float(const CenterView<float>& center, const BlockView& block, const Scratch<float>& scratch,
-                   double* energies) {
-    compute<float, native_lanes<float>>(center, block, scratch, energies);
+                   double* energies, double* keep) {
+    compute<float, native_lanes<float>>(center, block, scratch, energies, keep);
+}
+
+void committee_double(const CenterView<double>& center, const CommitteeView<double>& committee,
+                      const BlockView& block, const Scratch<double>& scratch, const double* keep,
+                      double* densities, double* uncertainties) {
+    deviations<double, native_lanes<double>>(center, committee, block, scratch, keep, densities,
+                                             uncertainties);
+}
+
+void committee_float(const CenterView<float>& center, const CommitteeView<float>& committee,
+                     const BlockView& block, const Scratch<float>& scratch, const double* keep,
+                     double* densities, double* uncertainties) {
+    deviations<float, native_lanes<float>>(center, committee, block, scratch, keep, densities, uncertainties);
 }
 
 }  // namespace
 
 const KernelTable& kernels() {
     static constexpr KernelTable table{native_lanes<double>, native_lanes<float>, compute_double,
-                                       compute_float};
+                                       compute_float,        committee_double,    committee_float};
     return table;
 }
 

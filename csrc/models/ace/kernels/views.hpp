@@ -94,14 +94,34 @@ inline constexpr int tile_steps = 8;
 inline constexpr int l_max_limit = 15;
 inline constexpr int n_density_limit = 16;
 
+/// A committee of one centre element: other coefficients for the products of its graph. A member's densities
+/// are neighbouring columns.
+template <typename T>
+struct CommitteeView {
+    int n_members;
+    int n_columns;                  ///< n_members * n_density
+    const T* coefficients;          ///< [n_coefficients of the center][n_columns]
+    const BondView<T>* base_bonds;  ///< [n_elements] columns: g_k; none where there is no rank-1 function
+    const T* const* rank_one;       ///< [n_elements] coefficients of rank-1 functions: [n_base][n_columns]
+};
+
 /// Kernels of one instruction set.
 struct KernelTable {
     int lanes_double, lanes_float;
-    /// Writes energies[lanes] (E0 included) and the gradients of the block.
+    /// Writes energies[lanes] (E0 included), the gradients of the block and, where keep is not null,
+    /// keep[lanes]: by how much the core cutoff scales the products.
     void (*compute_double)(const CenterView<double>&, const BlockView&, const Scratch<double>&,
-                           double* energies);
-    void (*compute_float)(const CenterView<float>&, const BlockView&, const Scratch<float>&,
-                          double* energies);
+                           double* energies, double* keep);
+    void (*compute_float)(const CenterView<float>&, const BlockView&, const Scratch<float>&, double* energies,
+                          double* keep);
+    /// Writes the standard deviations of the members' energies, uncertainties[lanes], after compute() of the
+    /// same block with the same scratch and what it wrote to keep. densities: [n_columns][lanes] scratch.
+    void (*committee_double)(const CenterView<double>&, const CommitteeView<double>&, const BlockView&,
+                             const Scratch<double>&, const double* keep, double* densities,
+                             double* uncertainties);
+    void (*committee_float)(const CenterView<float>&, const CommitteeView<float>&, const BlockView&,
+                            const Scratch<float>&, const double* keep, double* densities,
+                            double* uncertainties);
 };
 
 namespace baseline {

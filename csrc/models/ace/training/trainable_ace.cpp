@@ -336,7 +336,8 @@ void TrainableAce::Implementation::evaluate_block(std::size_t species, const Bat
     const BlockView view{block.n_steps,  block.species_begin.data(), block.x.data(),     block.y.data(),
                          block.z.data(), block.dE_dx.data(),         block.dE_dy.data(), block.dE_dz.data()};
     double lane_energies[64];
-    kernels_.compute_double(centers_[species]->inference(), view, plain_scratch(worker), lane_energies);
+    kernels_.compute_double(centers_[species]->inference(), view, plain_scratch(worker), lane_energies,
+                            nullptr);
     const auto lanes = static_cast<std::size_t>(block.lanes);
     for (std::size_t b = 0; b < static_cast<std::size_t>(block.n_centers); ++b) {
         const std::int32_t center = block.centers[b];
