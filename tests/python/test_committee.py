@@ -105,8 +105,11 @@ def test_is_the_posterior_within_sampling_error(fitted: FitResult) -> None:
 
 
 def test_rises_on_a_stretched_bond(fitted: FitResult, tmp_path: Path) -> None:
+    assert fitted.potential.has_uncertainty
     plain, path = tmp_path / "plain.mlip", tmp_path / "committee.mlip"
-    modelfile.write(plain, *fitted.contents)
+    metadata, arrays = fitted.contents
+    assert arrays[f"0.{COMMITTEE}"].shape[1:] == (16, 1)
+    modelfile.write(plain, metadata, {k: v for k, v in arrays.items() if "committee" not in k})
     assert not load(plain).has_uncertainty
     assert add_committee(plain, path, seed=1).check()["passed"]
     spread = {}

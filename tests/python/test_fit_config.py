@@ -38,6 +38,7 @@ def test_reference_in_the_documentation_is_up_to_date() -> None:
         ({**MINIMAL, "elements": ["Si", "Si"]}, ["'elements'", "different"]),
         ({**MINIMAL, "isolated_energies": "guess"}, ["'isolated_energies'", "from_data"]),
         ({**MINIMAL, "regression": {"method": "fixed"}}, ["'regression'", "strength"]),
+        ({**MINIMAL, "regression": {"committee": 1}}, ["'regression.committee'", "at least 2"]),
         ({**MINIMAL, "radial": {"lambda_": 3.0}}, ["'radial.lambda_'", "'lambda'"]),
         ({**MINIMAL, "radial": {"envelope": 1.0}}, ["'radial.envelope'"]),
         ({"data": {"train": "x", "stress_convention": "bar"}}, ["stress_convention", "'bar'"]),

@@ -250,6 +250,20 @@ class RegressionConfig(_Section):
         description="Keep the posterior covariance of the coefficients in the model file "
         "(4 bytes times the square of the number of functions).",
     )
+    committee: int = Field(
+        16,
+        ge=0,
+        le=256,
+        description="With `posterior`: members of the committee drawn from it, whose spread is the "
+        "uncertainty of each atom; 0: none.",
+    )
+
+    @field_validator("committee")
+    @classmethod
+    def _members(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("a committee has at least 2 members, or 0: none")
+        return value
 
     @model_validator(mode="after")
     def _strength(self) -> RegressionConfig:

@@ -19,6 +19,7 @@ from tektite import modelfile
 from tektite.data import Frame
 from tektite.evaluation import Evaluation, evaluate
 from tektite.files import write_atomically
+from tektite.fit.committee import COMMITTEE, draw_committee
 from tektite.fit.config import AnyConfig, FitConfig, OutputConfig, load_config
 from tektite.fit.dataset import (
     Distances,
@@ -124,6 +125,9 @@ def fit_frames(
     say(f"isolated-atom energies ({source}), eV: {shown}")
     ace = ace_contents(model, solution.coefficients, energies)
     ace[1].update(posterior_arrays(model, solution))
+    if config.regression.posterior and config.regression.committee:
+        members = draw_committee(ace[1], config.regression.committee, config.regression.seed)
+        ace[1][COMMITTEE] = members
     contents = sum_contents(ace, baseline, distances)
     potential = potential_of(contents, "fit")
     evaluations, tables = errors_of(potential, train, test, threads, progress)
