@@ -29,12 +29,15 @@ from fit_data import (
 from tektite.errors import DataError
 from tektite.evaluation import evaluate
 from tektite.fit.checkpoint import Checkpoint
+from tektite.fit.dry_run import estimate
 from tektite.fit.linear import fit_linear
 from tektite.fit.nonlinear import Preconditioner, make_model, make_penalties
 from tektite.fit.problem import Problem, prepare
 from tektite.fit.training_run import split_frames, train_frames
 from tektite.modelfile import read
 from tektite.potential import load
+from tektite.report.dimers import dimer_curves
+from tektite.report.page import worst_frames
 
 TINY = {**SMALL_BASIS, "n_max": [4, 3, 2], "l_max": [0, 2, 1], "max_degree": [3, 3, 2]}
 QUICK = {"optimizer": "lbfgs", "iterations": 6, "validate_every": 2}
@@ -213,6 +216,43 @@ def test_warnings(frames) -> None:
     assert any("ended on its bound" in w for w in result.warnings)
 
 
+def test_dry_run_knows_the_size(frames) -> None:
+    for training in (None, {"stages": [QUICK], "embedding": {"exponents": [1, 0.5, 2]}}):
+        config = small_config(basis=TINY, training=training, threads=2)
+        found = estimate(config, frames)
+        linear = fit_linear(config, frames)
+        assert found.n_functions == linear.model.n_functions
+        assert found.n_rows == linear.solution.n_rows
+        assert found.n_frames == 14 and found.n_atoms == sum(len(f.atoms) for f in frames)
+        assert found.n_parameters == found.n_functions * (3 if training else 1)
+        assert ("training, at most" in found.seconds) == (training is not None)
+        assert all(v > 0 for v in [*found.memory.values(), *found.seconds.values()])
+
+
+def test_dry_run_writes_nothing(frames, tmp_path: Path) -> None:
+    path = write_config(tmp_path / "a", frames, stages=[QUICK])
+    before = set(path.parent.iterdir())
+    out = finish(path, "--dry-run")
+    assert "functions of Si" in out and "memory, together" in out and "time, training" in out
+    assert set(path.parent.iterdir()) == before
+
+
+def test_dimers_and_worst_frames(frames) -> None:
+    potential = teacher(["O", "Si"], energies=[-2.0, -1.0])
+    curves = dimer_curves(potential, n_points=20)
+    assert set(curves) == {("O", "O"), ("O", "Si"), ("Si", "Si")}
+    r, energies = curves["O", "Si"]
+    assert r[0] == 0.5 and r[-1] == pytest.approx(potential.cutoff)
+    assert energies[-1] == pytest.approx(0.0, abs=1e-12)
+    silicon = teacher(["Si"])
+    evaluation = evaluate([f.atoms for f in frames], silicon, threads=1)
+    evaluation.forces[5] = evaluation.forces[5] + 1.0
+    evaluation.forces[2] = evaluation.forces[2] + 0.5
+    worst = worst_frames(frames, evaluation, 3)
+    assert [frame.index for frame, *_ in worst[:2]] == [5, 2]
+    assert worst[0][2] == pytest.approx(1.0)
+
+
 # --- as a program: killed, gone on with, repeated ---------------------------------------------
 
 
@@ -298,6 +338,10 @@ def test_a_killed_run_comes_to_the_same_model(frames, tmp_path: Path) -> None:
     errors = json.loads(whole.with_suffix(".errors.json").read_text())
     assert errors["densities"] == 2 and errors["linear"]["errors"]["train"]
     assert load(whole.with_suffix(".mlip")).check()["passed"]
+    report = whole.with_suffix(".report.html").read_text()
+    # Course, parity and histograms of three sets, dimers; frames are named by file and index.
+    assert report.count('src="data:image/png;base64,iVBOR') == 8
+    assert "train.extxyz, frame 1" in report and "linear" in report
     assert "training" in read(whole.with_suffix(".mlip")).metadata["provenance"]["config"]
 
 

@@ -134,6 +134,9 @@ def fit(
     restart: Annotated[
         bool, typer.Option("--restart", help="Forget what a killed training had reached.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print size, memory and time, and fit nothing.")
+    ] = False,
 ) -> None:
     """Fit a potential as a configuration file says.
 
@@ -141,4 +144,23 @@ def fit(
     """
     from tektite.fit import run_config
 
-    run_config(config, restart=restart)
+    if dry_run:
+        _estimate(config)
+    else:
+        run_config(config, restart=restart)
+
+
+def _estimate(path: Path) -> None:
+    """Print what a fit will need."""
+    from tektite.fit import load_config
+    from tektite.fit.dataset import read_data
+    from tektite.fit.dry_run import estimate
+
+    console = output()
+    content = load_config(path)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        progress.add_task("reading data", total=None)
+        train = read_data(content.data.train_files, content.data)
+        result = estimate(content, train, progress)
+    console.print(result.rich_table())
+    console.print("Times are from a few frames on this machine as busy as it is now.")

@@ -65,7 +65,7 @@ class LinearFit:
         return None if self.baseline is None else potential_of(self.baseline, "baseline")
 
 
-def _free_columns(targets: Sequence[Target], n_elements: int) -> NDArray[np.float64]:
+def free_columns(targets: Sequence[Target], n_elements: int) -> NDArray[np.float64]:
     """Independent combinations of the numbers of atoms of each element, (n_elements, n_free).
 
     With them as columns, the energies of isolated atoms are fitted together with the rest. Fewer
@@ -184,7 +184,7 @@ def fit_linear(
             f"fewer data ({n_rows}) than functions ({model.n_functions}): the prior decides what "
             "the data do not; do not trust this model far from its training data"
         )
-    free = _free_columns(targets if source == "fitted" else [], len(elements))
+    free = free_columns(targets if source == "fitted" else [], len(elements))
     # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
     with threadpool_limits(1, "blas"):
         factors = _accumulate(model, targets, free, config, threads, progress)

@@ -19,6 +19,7 @@ from tektite.fit.metrics_file import write_metrics
 from tektite.fit.run import check_output, print_errors, write_results
 from tektite.fit.trainer import Row
 from tektite.fit.training_run import TrainingResult, fold_summary, train_frames
+from tektite.report.page import write_page
 
 _WRITE_EVERY = 2.0  # s, between two versions of metrics.csv
 
@@ -167,8 +168,15 @@ def run_config(
         console.print(f"stage {stage + 1}: {ending}")
     frames = {"train": [], "test": [], **result.frames}
     write_results(config, result, _summary(config, result), frames, path)
-    write_metrics(output.metrics, result.nonlinear.trained.rows)
+    rows = result.nonlinear.trained.rows
+    write_metrics(output.metrics, rows)
+    assert output.report is not None
+    write_page(
+        output.report, f"Training of {output.model.name}", result.potential, result.frames,
+        result.evaluations, result.tables, result.linear_tables, rows, result.warnings,
+    )  # fmt: skip
     shutil.rmtree(folder)
     console.print(_linear_table(result))
     print_errors(output, result, console)
+    console.print(f"course and report: {output.metrics}, {output.report}")
     return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from ase.units import GPa
@@ -16,7 +17,7 @@ _MAX_POINTS = 50_000
 
 
 def parity_plot(
-    path: str | Path,
+    path: str | Path | IO[bytes],
     frames: Sequence[Frame],
     energies: Sequence[float],
     forces: Sequence[ArrayLike],
@@ -26,7 +27,8 @@ def parity_plot(
     """Write a picture of predictions against references, one panel a quantity, one colour a group.
 
     energies: eV; forces: (n, 3) eV/angstrom each; stresses: (6,) eV/angstrom^3 each, NaN where
-    there is none. The suffix of `path` chooses the format. A quantity without any reference has
+    there is none. The suffix of `path` chooses the format; an open
+    file becomes a PNG. A quantity without any reference has
     no panel; above 50,000 values of a group an evenly spaced choice of them is drawn.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
