@@ -228,7 +228,7 @@ def test_isolated_energies(frames: list[Frame]) -> None:
     )
     result = fit_frames(small_config(), mixed)
     assert np.all(np.isfinite(result.energies)) and result.train.total.energy.rmse < 1.0
-    with pytest.raises(DataError, match="single atom of Si"):
+    with pytest.raises(DataError, match="tells that of Si"):
         fit_frames(small_config(isolated_energies="from_data"), frames)
     with pytest.raises(DataError, match="lacks Si"):
         fit_frames(small_config(isolated_energies={"Ge": 1.0}), frames)

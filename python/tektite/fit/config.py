@@ -203,6 +203,18 @@ class GroupWeightsConfig(_Section):
     stress: float = Field(1.0, ge=0, description="Multiplies w_S.")
 
 
+class WeightingConfig(_Section):
+    """Factors of single frames on w_E, w_F and w_S."""
+
+    kind: Literal["uniform", "frame", "hull"] = Field(
+        "uniform",
+        description="`uniform`: 1; `frame`: the number `key` of each frame; `hull`: scale/(scale + "
+        "E), E being the energy per atom above the convex hull of the training data.",
+    )
+    key: str = Field("weight", description="frame: name of the factor.")
+    scale: float = Field(0.5, gt=0, description="hull: in eV/atom.")
+
+
 class LossConfig(_Section):
     """Loss = Σ_frames [w_E² ΔE²/n^a + w_F² |ΔF|² + w_S² |ΔW|²/n^a].
 
@@ -213,6 +225,7 @@ class LossConfig(_Section):
     groups: dict[str, GroupWeightsConfig] = Field(
         {}, description="Factors for single groups, by name (`{Surface: {energy: 2}}`)."
     )
+    weighting: WeightingConfig = Field(WeightingConfig(), description="See below.")
     energy_scaling: Literal["sqrt_n", "n"] = Field(
         "sqrt_n",
         description="Energies and virials are divided by √n (errors of extensive, independent "
@@ -310,9 +323,9 @@ class FitConfig(_Section):
     data: DataConfig = Field(description="See below.")
     isolated_energies: dict[Symbol, float] | Literal["from_data", "fit"] | None = Field(
         None,
-        description="Energy (eV) of each isolated atom; `from_data`: of the frames with one atom "
-        "and no neighbour; `fit`: fitted together with the coefficients; null: "
-        "from_data if every element has such a frame, otherwise fit.",
+        description="Energy (eV) of each isolated atom; `from_data`: of the frames in which no "
+        "atom has a neighbour (all of these, by least squares); `fit`: fitted together with the "
+        "coefficients; null: from_data if every element has such a frame, otherwise fit.",
     )
     baseline: BaselineConfig = Field(BaselineConfig(), description="See below.")
     basis: BasisConfig = Field(BasisConfig(), description="See below.")

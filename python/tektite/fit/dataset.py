@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +162,25 @@ def measure_distances(
     return Distances(np.where(np.isfinite(minimum), minimum, 0.0), nearest, isolated)
 
 
+def _energies_of_atoms_apart(
+    frames: Sequence[Frame], elements: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Energies of isolated atoms from frames in which no atom has a neighbour, (n_elements,).
+
+    A single atom, or several far apart, whose energy is the sum. By least squares; the second
+    array tells which are determined.
+    """
+    counts = np.array(
+        [np.bincount(species_of(f, elements), minlength=len(elements)) for f in frames]
+    )
+    counts = counts.reshape(-1, len(elements)).astype(np.float64)
+    weight = 1.0 / np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    energies = np.array([f.energy for f in frames], dtype=np.float64)
+    inverse = np.linalg.pinv(counts * weight, rcond=1e-10)
+    determined = np.abs(inverse @ (counts * weight) - np.eye(len(elements))).max(axis=0) < 1e-8
+    return inverse @ (energies * weight[:, 0]), determined
+
+
 def isolated_energies(
     frames: Sequence[Frame],
     isolated: Sequence[bool],
@@ -183,17 +202,14 @@ def isolated_energies(
         if extra := [s for s in wanted if s not in elements]:
             raise DataError(f"isolated_energies has {', '.join(extra)}, which the data have not")
         return np.array([wanted[s] for s in elements], dtype=np.float64), "given"
-    found: dict[str, float] = {}
-    for frame, alone in zip(frames, isolated):
-        if len(frame.atoms) == 1 and alone and frame.energy is not None:
-            found.setdefault(frame.atoms.get_chemical_symbols()[0], frame.energy)
-    missing = [s for s in elements if s not in found]
-    if not missing and wanted != "fit":
-        return np.array([found[s] for s in elements]), "from the data"
+    apart = [f for f, alone in zip(frames, isolated) if alone and f.energy is not None]
+    found, determined = _energies_of_atoms_apart(apart, elements)
+    if determined.all() and wanted != "fit":
+        return found, "from the data"
     if wanted == "from_data":
         raise DataError(
-            f"isolated_energies is from_data, but no frame is a single atom of {missing[0]} "
-            "without neighbours"
+            "isolated_energies is from_data, but no frame of atoms without neighbours tells that "
+            f"of {elements[int(np.argmin(determined))]}"
         )
     rows = [f for f in frames if f.energy is not None]
     if not rows:
@@ -228,8 +244,12 @@ def make_targets(
     energies: NDArray[np.float64],
     loss: LossConfig,
     baseline: Potential | None,
+    factor: Callable[[Frame], float] = lambda frame: 1.0,
 ) -> list[Target]:
-    """Subtract isolated atoms and baseline, and attach the weights of the loss."""
+    """Subtract isolated atoms and baseline, and attach the weights of the loss.
+
+    factor: multiplies the weights of a frame, see `tektite.fit.weighting.FrameWeights`.
+    """
     evaluator = None if baseline is None else baseline.make_evaluator(threads=1)
     targets = []
     for frame in frames:
@@ -237,10 +257,11 @@ def make_targets(
         n = len(species)
         factors = loss.groups.get(frame.group)
         scale = n**-0.5 if loss.energy_scaling == "sqrt_n" else 1.0 / n
+        mine = factor(frame)
         weights = [
-            loss.weights.energy * (factors.energy if factors else 1.0) * scale,
-            loss.weights.forces * (factors.forces if factors else 1.0),
-            loss.weights.stress * (factors.stress if factors else 1.0) * scale,
+            mine * loss.weights.energy * (factors.energy if factors else 1.0) * scale,
+            mine * loss.weights.forces * (factors.forces if factors else 1.0),
+            mine * loss.weights.stress * (factors.stress if factors else 1.0) * scale,
         ]
         fixed = None
         if evaluator is not None:

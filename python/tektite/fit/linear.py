@@ -33,6 +33,7 @@ from tektite.fit.regression import (
     solve_evidence,
     solve_fixed,
 )
+from tektite.fit.weighting import FrameWeights
 from tektite.potential import Potential, default_threads
 
 
@@ -42,8 +43,9 @@ class LinearFit:
 
     targets: frames that are fitted to, less isolated atoms as first estimated and baseline.
     first_energies: (n_elements,) eV, that estimate; energies: after the fit, with what the columns
-    `free` (n_elements, n_free) add. factor: triangular factor of the weighted rows, (n_free + K +
-    1, ...). sizes: (K,) of the prior. baseline: contents of its file, or None.
+    `free` (n_elements, n_free) add. weights: of single frames. factor: triangular factor of the
+    weighted rows, (n_free + K + 1, ...). sizes: (K,) of the prior. baseline: contents of its file,
+    or None.
     """
 
     elements: list[str]
@@ -58,6 +60,7 @@ class LinearFit:
     factor: NDArray[np.float64]
     sizes: NDArray[np.float64]
     solution: Solution
+    weights: FrameWeights
     warnings: list[str]
 
     def baseline_potential(self) -> Potential | None:
@@ -155,14 +158,15 @@ def fit_linear(
         train, distances.isolated, elements, config.isolated_energies
     )
     baseline = baseline_contents(config.baseline, elements, distances)
+    near = [f for f, alone in zip(train, distances.isolated) if not alone]
+    weights = FrameWeights(config.loss.weighting, near, elements)
     targets = make_targets(
-        progress.track(
-            [f for f, alone in zip(train, distances.isolated) if not alone], description="baseline"
-        ),
+        progress.track(near, description="baseline"),
         elements,
         energies,
         config.loss,
         None if baseline is None else potential_of(baseline, "baseline"),
+        weights,
     )
     targets = [t for t in targets if t.n_rows > 0]
     if not targets:
@@ -199,5 +203,5 @@ def fit_linear(
         )
     return LinearFit(
         elements, distances, baseline, targets, model, energies, energies + free @ solution.free,
-        source, free, factor, sizes, solution, warnings,
+        source, free, factor, sizes, solution, weights, warnings,
     )  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Minimisers: L-BFGS and BFGS of scipy, Adam and AdamW in batches.
+"""Minimisers: L-BFGS of scipy, BFGS, Adam and AdamW in batches.
 
 Each begins at z = 0, or where a killed run was, and tells its observer after every iteration, which
 for Adam is an epoch.
@@ -16,6 +16,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from tektite.fit.journal import Journal
+from tektite.fit.quasi_newton import minimize_bfgs
 from tektite.fit.training_config import StageConfig
 
 Array = NDArray[np.float64]
@@ -40,11 +41,11 @@ class Observer(Protocol):
 
 
 class _Stop(Exception):
-    """Leaves scipy's loop."""
+    """Leaves the loop of an optimiser."""
 
 
 class _Watched:
-    """A function for scipy whose answers go through a journal, and the points it was asked at."""
+    """A function whose answers go through a journal, and the points it was asked at."""
 
     def __init__(self, function: Callable[[Array], tuple[Point, Array]], journal: Journal):
         self._function, self._journal = function, journal
@@ -68,14 +69,14 @@ class _Watched:
         return point
 
 
-def minimize_scipy(
+def minimize_quasi_newton(
     function: Callable[[Array], tuple[Point, Array]],
     n: int,
     stage: StageConfig,
     observer: Observer,
     journal: Journal,
 ) -> str:
-    """Minimise with L-BFGS or BFGS, from z = 0; returns why it ended.
+    """Minimise with L-BFGS (of scipy) or BFGS, from z = 0; returns why it ended.
 
     Values and gradients go through the journal (see there), so that a run that was killed comes to
     the same end.
@@ -89,15 +90,15 @@ def minimize_scipy(
         point = watched.accepted(z)
         if observer(iteration, point):
             raise _Stop("stopped early")
-        # BFGS of scipy knows no such criterion, and that of L-BFGS is the same.
         if np.isfinite(before) and before - point.value <= stage.tolerance * max(
             abs(before), abs(point.value), 1.0
         ):
             raise _Stop("converged")
         before = point.value
 
-    if stage.optimizer == "lbfgs":
-        method = "L-BFGS-B"
+    try:
+        if stage.optimizer == "bfgs":
+            return minimize_bfgs(watched, np.zeros(n), stage.iterations, callback)
         options = {
             "maxcor": stage.memory,
             "maxiter": stage.iterations,
@@ -106,11 +107,8 @@ def minimize_scipy(
             "ftol": 0.0,
             "gtol": 0.0,
         }
-    else:
-        method, options = "BFGS", {"maxiter": stage.iterations, "gtol": 0.0}
-    try:
         result = scipy.optimize.minimize(
-            watched, np.zeros(n), jac=True, method=method, options=options, callback=callback
+            watched, np.zeros(n), jac=True, method="L-BFGS-B", options=options, callback=callback
         )
     except _Stop as stop:
         return str(stop)

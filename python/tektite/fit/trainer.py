@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tektite.fit.checkpoint import Checkpoint, State
 from tektite.fit.journal import Journal
 from tektite.fit.objective import Metrics
-from tektite.fit.optimizers import AdamState, Point, minimize_adam, minimize_scipy
+from tektite.fit.optimizers import AdamState, Point, minimize_adam, minimize_quasi_newton
 from tektite.fit.problem import DataSet, Problem
 from tektite.fit.training_config import StageConfig, TrainingConfig
 from tektite.fit.variables import Variables
@@ -179,7 +179,9 @@ class Trainer:
         try:
             if stage.optimizer in ("lbfgs", "bfgs"):
                 run.first_look()
-                ending = minimize_scipy(run.function, variables.n, stage, run.observe, journal)
+                ending = minimize_quasi_newton(
+                    run.function, variables.n, stage, run.observe, journal
+                )
             else:
                 adam = AdamState.begin(variables.n, stage.learning_rate)
                 if state is not None and "adam" in state.notes:

@@ -91,7 +91,12 @@ def _targets(config: FitConfig, linear: LinearFit, frames: Sequence[Frame]) -> l
     cutoff = max(bond["cutoff"] for bond in linear.model.bonds)
     near = [f for f in frames if len(neighbor_list("i", f.atoms, cutoff))]
     targets = make_targets(
-        near, linear.elements, linear.first_energies, config.loss, linear.baseline_potential()
+        near,
+        linear.elements,
+        linear.first_energies,
+        config.loss,
+        linear.baseline_potential(),
+        linear.weights,
     )
     return [t for t in targets if t.n_rows > 0]
 
