@@ -55,6 +55,12 @@ int MetadataReader::integer(const std::string& key, int lowest, int highest) con
     return static_cast<int>(x);
 }
 
+bool MetadataReader::boolean(const std::string& key) const {
+    const json& v = value(key);
+    if (!v.is_boolean()) fail(key, "must be true or false");
+    return v.get<bool>();
+}
+
 std::string MetadataReader::text(const std::string& key) const {
     const json& v = value(key);
     if (!v.is_string()) fail(key, "must be a string");

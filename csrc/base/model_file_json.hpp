@@ -23,6 +23,7 @@ public:
     [[nodiscard]] double number(const std::string& key) const;
     /// Integer in [lowest, highest].
     [[nodiscard]] int integer(const std::string& key, int lowest, int highest) const;
+    [[nodiscard]] bool boolean(const std::string& key) const;
     [[nodiscard]] std::string text(const std::string& key) const;
     [[nodiscard]] std::vector<double> numbers(const std::string& key) const;
     [[nodiscard]] std::vector<std::string> texts(const std::string& key) const;

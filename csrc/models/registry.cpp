@@ -10,6 +10,7 @@
 #include "models/ace/ace_potential.hpp"
 #include "models/ace/yace.hpp"
 #include "models/gap/gap_potential.hpp"
+#include "models/neural/neural_potential.hpp"
 #include "models/pair/pair_potential.hpp"
 #include "models/sum/sum_potential.hpp"
 
@@ -27,6 +28,7 @@ struct Family {
 constexpr Family families[] = {
     {"ace", &ace::make_ace},
     {"gap", &gap::make_gap},
+    {"neural", &neural::make_neural},
     {"pair", &make_pair_potential},
     {"sum", &make_sum},
 };

@@ -35,7 +35,8 @@ template <typename T>
 std::size_t NetworkTables<T>::scratch() const {
     // Values and slopes of the hidden layers, then the gradients of all layers.
     std::size_t n = 0;
-    for (const LayerView<T>& layer : views_) n += 2 * static_cast<std::size_t>(layer.n_out) + static_cast<std::size_t>(layer.n_out);
+    for (const LayerView<T>& layer : views_)
+        n += 2 * static_cast<std::size_t>(layer.n_out) + static_cast<std::size_t>(layer.n_out);
     return n;
 }
 

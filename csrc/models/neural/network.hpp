@@ -37,7 +37,9 @@ public:
     /// Throws Error(unsupported) if a weight is not finite in T.
     explicit NetworkTables(const Network& network);
     NetworkTables(NetworkTables&&) noexcept = default;
-    [[nodiscard]] NetworkView<T> view() const { return {views_.data(), static_cast<int>(views_.size()), activation_}; }
+    [[nodiscard]] NetworkView<T> view() const {
+        return {views_.data(), static_cast<int>(views_.size()), activation_};
+    }
     /// Values of T a lane that the kernels need to work.
     [[nodiscard]] std::size_t scratch() const;
 

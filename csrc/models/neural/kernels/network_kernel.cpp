@@ -14,8 +14,8 @@ namespace {
 
 /// y[n_out][stride] = matrix[n_out][n_in] x[n_in][stride] (+ bias), or added to y with a factor.
 template <bool add, typename T, int W>
-void dense(const T* matrix, const T* bias, int n_out, int n_in, const T* x, std::size_t x_stride, T factor, T* y,
-           std::size_t y_stride) {
+void dense(const T* matrix, const T* bias, int n_out, int n_in, const T* x, std::size_t x_stride, T factor,
+           T* y, std::size_t y_stride) {
     using V = Vector<T, W>;
     constexpr int rows = 4;  // outputs that share the loads of x
     const auto finish = [&](int j, V sum) __attribute__((always_inline)) {
@@ -77,7 +77,8 @@ void evaluate(const NetworkView<T>& network, int lanes, const T* features, doubl
         for (int l = 0; l < n_hidden; ++l) {
             const LayerView<T>& layer = network.layers[l];
             const auto n = static_cast<std::size_t>(layer.n_out) * W;
-            dense<false, T, W>(layer.weights, layer.biases, layer.n_out, layer.n_in, x, x_stride, T{1}, place, W);
+            dense<false, T, W>(layer.weights, layer.biases, layer.n_out, layer.n_in, x, x_stride, T{1}, place,
+                               W);
             activate(network.activation, n, place, place + n);
             x = place;
             x_stride = W;
@@ -88,7 +89,8 @@ void evaluate(const NetworkView<T>& network, int lanes, const T* features, doubl
             double sum = static_cast<double>(last.biases[0]);
             for (int k = 0; k < last.n_in; ++k)
                 sum += static_cast<double>(last.weights[k]) *
-                       static_cast<double>(x[static_cast<std::size_t>(k) * x_stride + static_cast<std::size_t>(b)]);
+                       static_cast<double>(
+                           x[static_cast<std::size_t>(k) * x_stride + static_cast<std::size_t>(b)]);
             outputs[lane + static_cast<std::size_t>(b)] = sum;
             energies[lane + static_cast<std::size_t>(b)] += weight * sum;
         }
@@ -100,7 +102,8 @@ void evaluate(const NetworkView<T>& network, int lanes, const T* features, doubl
             }
             continue;
         }
-        for (int k = 0; k < last.n_in; ++k) store(gradient + static_cast<std::size_t>(k) * W, V{} + last.weights[k]);
+        for (int k = 0; k < last.n_in; ++k)
+            store(gradient + static_cast<std::size_t>(k) * W, V{} + last.weights[k]);
         for (int l = n_hidden - 1; l >= 0; --l) {
             const LayerView<T>& layer = network.layers[l];
             const auto n = static_cast<std::size_t>(layer.n_out) * W;
@@ -114,8 +117,10 @@ void evaluate(const NetworkView<T>& network, int lanes, const T* features, doubl
             }
             // The values of this layer are no longer needed: its place takes the next gradient.
             T* below = gradient + n;
-            for (std::size_t k = 0; k < static_cast<std::size_t>(layer.n_in) * W; k += W) store(below + k, V{});
-            dense<true, T, W>(layer.transposed, nullptr, layer.n_in, layer.n_out, gradient, W, T{1}, below, W);
+            for (std::size_t k = 0; k < static_cast<std::size_t>(layer.n_in) * W; k += W)
+                store(below + k, V{});
+            dense<true, T, W>(layer.transposed, nullptr, layer.n_in, layer.n_out, gradient, W, T{1}, below,
+                              W);
             gradient = below;
         }
     }
