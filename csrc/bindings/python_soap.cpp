@@ -90,6 +90,60 @@ public:
         return py::make_tuple(forces, virial);
     }
 
+    /// As gradient(), for many systems: (forces, strain gradients [n_systems][3][3] = sum_edges r_a dE/dr_b).
+    py::tuple gradients(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                        const DenseArray<std::int64_t>& offsets, const DenseArray<double>& cells,
+                        const DenseArray<bool>& pbc, const DenseArray<double>& adjoint) {
+        const py::ssize_t n = species.size(), n_systems = offsets.size() - 1;
+        py::array_t<double> gradient({n, py::ssize_t{3}}),
+            strain({n_systems, py::ssize_t{3}, py::ssize_t{3}});
+        std::fill_n(gradient.mutable_data(), gradient.size(), 0.0);
+        std::fill_n(strain.mutable_data(), strain.size(), 0.0);
+        Results results;
+        results.forces = span_of(gradient);
+        double* out = strain.mutable_data();
+        {
+            const py::gil_scoped_release release;
+            const std::scoped_lock lock(mutex_);
+            const Cluster cluster = build(positions, species, offsets, cells, pbc);
+            atom_virials_.assign(static_cast<std::size_t>(9 * n), 0.0);
+            results.atom_virials = atom_virials_;
+            evaluator_->gradient(cluster, {adjoint.data(), static_cast<std::size_t>(adjoint.size())},
+                                 results);
+            for (double& f : results.forces) f = -f;
+            for (py::ssize_t s = 0; s < n_systems; ++s)
+                for (std::int64_t i = offsets.data()[s]; i < offsets.data()[s + 1]; ++i)
+                    for (py::ssize_t c = 0; c < 9; ++c)
+                        out[9 * s + c] -= atom_virials_[static_cast<std::size_t>(9 * i + c)];
+        }
+        return py::make_tuple(gradient, strain);
+    }
+
+    /// Directional derivatives of the features of many systems; strains: [n_systems][3][3].
+    py::array_t<double> tangents(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                                 const DenseArray<std::int64_t>& offsets, const DenseArray<double>& cells,
+                                 const DenseArray<bool>& pbc, const DenseArray<double>& displacements,
+                                 const DenseArray<double>& strains) {
+        const py::ssize_t n = species.size(), n_systems = offsets.size() - 1;
+        if (strains.size() != 9 * n_systems)
+            throw Error(ErrorCode::invalid_argument, "strains must have the shape (n_systems, 3, 3)");
+        py::array_t<double> out({n, py::ssize_t{n_features()}});
+        const std::span<double> all = span_of(out);
+        const py::gil_scoped_release release;
+        const std::scoped_lock lock(mutex_);
+        const Cluster cluster = build(positions, species, offsets, cells, pbc);
+        system_.resize(static_cast<std::size_t>(n));
+        for (py::ssize_t s = 0; s < n_systems; ++s)
+            for (std::int64_t i = offsets.data()[s]; i < offsets.data()[s + 1]; ++i)
+                system_[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(s);
+        evaluator_->tangents(cluster,
+                             {{displacements.data(), static_cast<std::size_t>(displacements.size())},
+                              {strains.data(), static_cast<std::size_t>(strains.size())},
+                              system_},
+                             all);
+        return out;
+    }
+
     py::dict edge_gradients(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
                             const DenseArray<double>& cell, const DenseArray<bool>& pbc,
                             const DenseArray<std::int32_t>& centers) {
@@ -187,7 +241,8 @@ private:
     int n_threads_;
     SystemBatch batch_;
     std::vector<Box> boxes_;
-    std::vector<std::int32_t> centers_;
+    std::vector<std::int32_t> centers_, system_;
+    std::vector<double> atom_virials_;
     std::mutex mutex_;
 };
 
@@ -209,6 +264,11 @@ void bind_soap(py::module_& module) {
              py::arg("offsets"), py::arg("cells"), py::arg("pbc"))
         .def("gradient", &SoapCalculator::gradient, py::arg("positions"), py::arg("species"), py::arg("cell"),
              py::arg("pbc"), py::arg("adjoint"))
+        .def("gradients", &SoapCalculator::gradients, py::arg("positions"), py::arg("species"),
+             py::arg("offsets"), py::arg("cells"), py::arg("pbc"), py::arg("adjoint"))
+        .def("tangents", &SoapCalculator::tangents, py::arg("positions"), py::arg("species"),
+             py::arg("offsets"), py::arg("cells"), py::arg("pbc"), py::arg("displacements"),
+             py::arg("strains"))
         .def("edge_gradients", &SoapCalculator::edge_gradients, py::arg("positions"), py::arg("species"),
              py::arg("cell"), py::arg("pbc"), py::arg("centers"));
 }

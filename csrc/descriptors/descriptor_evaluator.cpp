@@ -86,6 +86,25 @@ public:
         }
     }
 
+    void tangents(const Cluster& cluster, const Motion& motion, std::span<double> tangents) override {
+        const std::size_t n_atoms = cluster.n_atoms();
+        require(tangents.size() == n_atoms * n_features_, "the tangents");
+        require(motion.displacements.size() == 3 * n_atoms && motion.system.size() == n_atoms, "the motion");
+        for (const std::int32_t system : motion.system)
+            require(system >= 0 && 9 * static_cast<std::size_t>(system) + 9 <= motion.strains.size(),
+                    "the strains");
+        for_blocks(cluster, [&](Thread& t) {
+            t.descriptor->forward(t.block, t.features.data());
+            t.gradient.resize(3 * t.features.size());
+            for (const std::int32_t i : t.block.centers)
+                std::fill_n(tangents.data() + static_cast<std::size_t>(i) * n_features_, n_features_, 0.0);
+            for (int s = 0; s < descriptor_->n_elements(); ++s)
+                for (int step = t.block.species_begin[static_cast<std::size_t>(s)];
+                     step < t.block.species_begin[static_cast<std::size_t>(s) + 1]; ++step)
+                    add_tangents(t, s, step, motion, tangents);
+        });
+    }
+
     void count_edges(const Cluster& cluster, std::span<std::int64_t> counts) override {
         require(counts.size() == cluster.n_atoms(), "counts");
         std::fill(counts.begin(), counts.end(), 0);
@@ -161,6 +180,28 @@ private:
             double* row = features.data() + static_cast<std::size_t>(t.block.centers[b]) * n_features_;
             for (std::size_t f = 0; f < n_features_; ++f)
                 row[f] = static_cast<double>(t.features[f * lanes + b]);
+        }
+    }
+
+    void add_tangents(Thread& t, int species, int step, const Motion& motion,
+                      std::span<double> tangents) const {
+        const auto lanes = static_cast<std::size_t>(t.block.lanes);
+        t.descriptor->edge_gradient(t.block, t.features.data(), 0, species, step, t.gradient.data());
+        for (std::size_t b = 0; b < t.block.centers.size(); ++b) {
+            const std::size_t p = static_cast<std::size_t>(step) * lanes + b;
+            if (t.block.neighbor[p] < 0) continue;
+            const auto i = static_cast<std::size_t>(t.block.centers[b]);
+            const auto j = static_cast<std::size_t>(t.block.neighbor[p]);
+            const double r[3] = {t.block.x[p], t.block.y[p], t.block.z[p]};
+            const double* strain = motion.strains.data() + 9 * static_cast<std::size_t>(motion.system[i]);
+            double* row = tangents.data() + i * n_features_;
+            for (std::size_t c = 0; c < 3; ++c) {
+                double u = motion.displacements[3 * j + c] - motion.displacements[3 * i + c];
+                for (std::size_t d = 0; d < 3; ++d) u += strain[3 * c + d] * r[d];
+                const T* gradient = t.gradient.data() + c * t.features.size() + b;
+                for (std::size_t f = 0; f < n_features_; ++f)
+                    row[f] += u * static_cast<double>(gradient[f * lanes]);
+            }
         }
     }
 

@@ -27,6 +27,17 @@ public:
     virtual void gradient(const Cluster& cluster, std::span<const double> adjoint,
                           const Results& results) = 0;
 
+    /// A motion of atoms and cells: edge r_ij of centre i moves by v_j - v_i + strain . r_ij.
+    struct Motion {
+        std::span<const double> displacements;  ///< v [n_atoms][3]
+        std::span<const double> strains;        ///< [n_systems][3][3], row-major
+        std::span<const std::int32_t> system;   ///< [n_atoms] which strain is that of each atom's edges
+    };
+    /// Directional derivatives of the features along a motion: tangents[n_atoms][n_features], written for
+    /// centres. What double backpropagation needs: the derivative of the result of gradient() with respect to
+    /// the adjoint, times the motion.
+    virtual void tangents(const Cluster& cluster, const Motion& motion, std::span<double> tangents) = 0;
+
     /// Edges of each atom within the descriptor's cutoffs: counts[n_atoms]; 0 for atoms that are no centres.
     virtual void count_edges(const Cluster& cluster, std::span<std::int64_t> counts) = 0;
     /// Where edge_gradients() writes: the edges of atom i lie in first[i] .. first[i + 1] (sums of
