@@ -3,7 +3,7 @@
 Frames whose calculation is missing, failed or did not converge are left out and counted. Where
 the same molecule was computed with several multiplicities, the one of lowest energy is kept. The
 test frames are drawn group by group with a fixed seed; groups of fewer than three frames stay in
-the train file.
+the train file, as do frames of very high energy, which are there to close holes.
 """
 
 from __future__ import annotations
@@ -65,8 +65,15 @@ def lowest_states(frames: list[Atoms]) -> list[Atoms]:
     return [atoms for atoms in frames if atoms.pbc.any() or id(atoms) in kept]
 
 
-def split(frames: list[Atoms], fraction: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
-    """Split into train and test frames, stratified by group."""
+def split(
+    frames: list[Atoms], fraction: float, seed: int, train_above: float = np.inf
+) -> tuple[list[Atoms], list[Atoms]]:
+    """Split into train and test frames, stratified by group.
+
+    Frames whose energy per atom is more than `train_above` (eV) over the lowest one are train frames.
+    """
+    energies = {id(a): a.get_potential_energy() / len(a) for a in frames}
+    limit = min(energies.values(), default=0.0) + train_above
     groups: dict[str, list[Atoms]] = defaultdict(list)
     for atoms in frames:
         groups[atoms.info["group"]].append(atoms)
@@ -75,6 +82,8 @@ def split(frames: list[Atoms], fraction: float, seed: int) -> tuple[list[Atoms],
     test: list[Atoms] = []
     for group in sorted(groups, key=lambda name: (name != "isolated_atom", name)):
         members = sorted(groups[group], key=lambda atoms: atoms.info["name"])
+        train += [atoms for atoms in members if energies[id(atoms)] > limit]
+        members = [atoms for atoms in members if energies[id(atoms)] <= limit]
         count = 0 if len(members) < 3 else max(1, round(fraction * len(members)))
         chosen = set(rng.permutation(len(members))[:count].tolist())
         for index, atoms in enumerate(members):
@@ -91,11 +100,17 @@ def main() -> None:
     parser.add_argument("--test-fraction", type=float, default=0.15)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--max-force", type=float, default=60.0, help="eV/A")
+    parser.add_argument(
+        "--train-above",
+        type=float,
+        default=2.0,
+        help="eV/atom over the lowest: such frames close holes and are always train frames",
+    )
     args = parser.parse_args()
     frames = ase.io.read(args.frames, index=":")
     gathered, dropped = collect(frames, args.work, args.max_force)
     final = lowest_states(gathered)
-    train, test = split(final, args.test_fraction, args.seed)
+    train, test = split(final, args.test_fraction, args.seed, args.train_above)
     args.output.mkdir(parents=True, exist_ok=True)
     for name, part in (("train", train), ("test", test)):
         ase.io.write(args.output / f"si_pbe_{name}.extxyz", part, format="extxyz")
