@@ -70,7 +70,8 @@ def split(
 ) -> tuple[list[Atoms], list[Atoms]]:
     """Split into train and test frames, stratified by group.
 
-    Frames whose energy per atom is more than `train_above` (eV) over the lowest one are train frames.
+    Frames whose energy per atom is more than `train_above` (eV) over the lowest one are train
+    frames.
     """
     energies = {id(a): a.get_potential_energy() / len(a) for a in frames}
     limit = min(energies.values(), default=0.0) + train_above

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "silu": nn.SiLU}
 class Readout(nn.Module):
     """Energies of atoms from features: a feed-forward network for each element.
 
-    Features are shifted by their mean and divided by their spread over the training data, the output
-    is multiplied by `scale` (eV).
+    Features are shifted by their mean and divided by their spread over the training data; the
+    output is multiplied by `scale` (eV).
 
     J. Behler, M. Parrinello, Phys. Rev. Lett. 98, 146401 (2007).
     """
@@ -44,7 +45,7 @@ class Readout(nn.Module):
         for _ in range(len(mean)):
             widths = [mean.shape[1], *hidden, 1]
             layers: list[nn.Module] = []
-            for n_in, n_out in zip(widths[:-1], widths[1:]):
+            for n_in, n_out in itertools.pairwise(widths):
                 layer = nn.Linear(n_in, n_out, dtype=torch.float64)
                 with torch.no_grad():
                     layer.weight.normal_(0.0, n_in**-0.5, generator=generator)
@@ -83,9 +84,9 @@ def predict(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Energies (n_systems,), forces (n_atoms, 3) and virials (n_systems, 6) of any readout.
 
-    readout(features, species) gives the energies of atoms, eV. Virials are minus the derivative with
-    respect to a strain, in ASE's order, eV. With `create_graph` all three may be differentiated with
-    respect to the parameters of the readout.
+    readout(features, species) gives the energies of atoms, eV. Virials are minus the derivative
+    with respect to a strain, in ASE's order, eV. With `create_graph` all three may be
+    differentiated with respect to the parameters of the readout.
     """
     positions = systems.positions.clone().requires_grad_(True)
     strains = torch.zeros(len(systems), 3, 3, dtype=torch.float64, requires_grad=True)
