@@ -26,11 +26,8 @@ struct Family {
 };
 
 constexpr Family families[] = {
-    {"ace", &ace::make_ace},
-    {"gap", &gap::make_gap},
-    {"neural", &neural::make_neural},
-    {"pair", &make_pair_potential},
-    {"sum", &make_sum},
+    {"ace", &ace::make_ace},        {"gap", &gap::make_gap}, {"neural", &neural::make_neural},
+    {"pair", &make_pair_potential}, {"sum", &make_sum},
 };
 
 /// A .mlip begins with the length of its header, whose upper bytes are zero; a text has no zero byte.
