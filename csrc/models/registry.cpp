@@ -25,10 +25,15 @@ struct Family {
     PotentialMaker make;
 };
 
+// clang-format off: one line for each
 constexpr Family families[] = {
-    {"ace", &ace::make_ace},        {"gap", &gap::make_gap}, {"neural", &neural::make_neural},
-    {"pair", &make_pair_potential}, {"sum", &make_sum},
+    {"ace", &ace::make_ace},
+    {"gap", &gap::make_gap},
+    {"neural", &neural::make_neural},
+    {"pair", &make_pair_potential},
+    {"sum", &make_sum},
 };
+// clang-format on
 
 /// A .mlip begins with the length of its header, whose upper bytes are zero; a text has no zero byte.
 bool is_text(const std::string& bytes) {

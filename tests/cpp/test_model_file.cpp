@@ -151,7 +151,7 @@ void checks_metadata() {
 
     const auto make = [&](const std::string& bytes) { return make_potential(parse(bytes)); };
     check(make(model_bytes(file))->info().family == "pair", "a valid file makes a potential");
-    check_throws<Error>([&] { make(with("family", "neural")); }, "'neural' is not in this version");
+    check_throws<Error>([&] { make(with("family", "quantum")); }, "'quantum' is not in this version");
     check_throws<Error>([&] { make(with("kind", "lj")); }, "'lj' are not supported");
     check_throws<Error>([&] { make(with("cutoff", 3.0)); }, "'cutoff' is not the largest cutoff");
     check_throws<Error>([&] { make(with("isolated_energies", {1.0})); }, "isolated_energies' has 1 entries");
