@@ -129,7 +129,8 @@ def check(
 @app.command()
 def convert(
     source: Annotated[
-        Path, typer.Argument(help="The file to convert (.yace).", show_default=False)
+        Path,
+        typer.Argument(help="The file to convert (.yace or QUIP's gp.xml).", show_default=False),
     ],
     target: Annotated[Path, typer.Argument(help="The .mlip file to write.", show_default=False)],
     level_of_theory: Annotated[

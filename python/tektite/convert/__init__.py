@@ -7,10 +7,20 @@ import os
 from pathlib import Path
 
 from tektite import modelfile
+from tektite.convert.quip import quip_contents
+from tektite.modelfile import ModelContents
 from tektite.potential import Potential
 from tektite.references import default_references
 
 __all__ = ["convert"]
+
+
+def _is_xml(path: str | os.PathLike) -> bool:
+    path = Path(path).expanduser()
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(256).lstrip().startswith(b"<")
 
 
 def convert(
@@ -21,7 +31,7 @@ def convert(
     authors: str | None = None,
     references: bool = True,
 ) -> Potential:
-    """Convert a ``.yace`` file (or rewrite a ``.mlip``) to a ``.mlip`` file.
+    """Convert a ``.yace`` or QUIP's ``gp.xml`` (or rewrite a ``.mlip``) to a ``.mlip`` file.
 
     Parameters
     ----------
@@ -41,11 +51,11 @@ def convert(
     Raises
     ------
     FileNotFoundError, ModelFileError, UnsupportedError
-        About the source, as `tektite.load`.
+        About the source, as `tektite.load` or, for XML, `tektite.convert.quip_xml.read_gap`.
     OSError
         The target cannot be written.
     """
-    contents = modelfile.read(source)
+    contents = ModelContents(*quip_contents(source)) if _is_xml(source) else modelfile.read(source)
     metadata = dict(contents.metadata)
     old = metadata.get("provenance", {})
     new = modelfile.provenance(
