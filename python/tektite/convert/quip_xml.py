@@ -18,6 +18,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from tektite.convert.quip_keywords import Keywords, same_value
 from tektite.errors import ModelFileError, UnsupportedError
 
 # Files of older versions mean something else by the same keywords (SOAP of the central atom).
@@ -125,112 +126,6 @@ class QuipGap:
         return sorted(found)
 
 
-# Keywords of a descriptor that only the fit used.
-_OF_THE_FIT = {
-    "delta", "energy_scale", "f0", "n_sparse", "config_type_n_sparse", "sparse_method",
-    "lengthscale_factor", "theta_fac", "lengthscale_uniform", "theta_uniform", "lengthscale_file",
-    "theta_file", "theta", "sparse_file", "mark_sparse_atoms", "add_species", "covariance_type",
-    "zeta", "print_sparse_index", "unique_hash_tolerance", "unique_descriptor_tolerance",
-    "prefactor", "xml_version",
-}  # fmt: skip
-
-# Keywords with one meaning that is supported: the default and other ways to write it.
-_FIXED = {
-    "distance_2b": {
-        "resid_name": "", "only_intra": "F", "only_inter": "F", "n_exponents": "1",
-        "exponents": "1", "tail_exponent": "0", "tail_range": "1.0",
-    },
-    "angle_3b": {},
-    "soap": {
-        "cutoff_dexp": "0", "cutoff_scale": "1.0", "cutoff_rate": "1.0", "average": "F",
-        "diagonal_radial": "F", "covariance_sigma0": "0.0", "normalise": "T", "n_Z": "1",
-        "basis_error_exponent": "10.0", "nu_R": "2", "nu_S": "2", "Z_mix": "F", "R_mix": "F",
-        "sym_mix": "F", "coupling": "T", "K": "0", "mix_shift": "0", "Z_map": "",
-        "radial_basis": "EQUISPACED_GAUSS",
-    },
-}  # fmt: skip
-
-_READ = {
-    "distance_2b": {"cutoff", "cutoff_transition_width", "Z1", "Z2"},
-    "angle_3b": {"cutoff", "cutoff_transition_width", "Z", "Z_center", "Z1", "Z2"},
-    "soap": {
-        "cutoff", "cutoff_transition_width", "l_max", "n_max", "atom_sigma", "atom_gaussian_width",
-        "central_weight", "central_reference_all_species", "n_species", "species_Z", "Z",
-    },
-}  # fmt: skip
-
-
-def _same(given: str, wanted: str) -> bool:
-    if given.strip().upper() == wanted.upper():
-        return True
-    try:
-        return float(given) == float(wanted)
-    except ValueError:
-        truths = {"T": "T", "TRUE": "T", ".TRUE.": "T", "F": "F", "FALSE": "F", ".FALSE.": "F"}
-        return truths.get(given.strip().upper(), given) == truths.get(wanted.upper(), wanted)
-
-
-class _Keywords:
-    """Keywords of one descriptor, checked: what is not supported is refused by name."""
-
-    def __init__(self, text: str, place: str):
-        self.place = f"{place} ('{text.split()[0] if text.split() else ''}')"
-        self.kind = text.split()[0] if text.split() else ""
-        if self.kind not in _READ:
-            raise UnsupportedError(
-                f"{place}: the descriptor '{self.kind}' is not supported; supported are "
-                f"{', '.join(_READ)}"
-            )
-        rest = text.strip()[len(self.kind) :]
-        self.values: dict[str, str] = {}
-        for name, value in re.findall(r"([^\s=]+)\s*=\s*(\{[^}]*\}|\S+)", rest):
-            self.values[name] = value.strip("{}").strip()
-        fixed = _FIXED[self.kind]
-        for name, value in self.values.items():
-            if name in fixed:
-                if not _same(value, fixed[name]):
-                    raise UnsupportedError(
-                        f"{self.place}: {name}={value} is not supported, only '{fixed[name]}'"
-                    )
-            elif name not in _READ[self.kind] | _OF_THE_FIT:
-                raise UnsupportedError(f"{self.place}: the keyword '{name}' is not known")
-
-    def text(self, *names: str, default: str | None = None) -> str:
-        for name in names:
-            if name in self.values:
-                return self.values[name]
-        if default is None:
-            raise ModelFileError(f"{self.place}: the keyword '{names[0]}' is missing")
-        return default
-
-    def number(self, *names: str, default: str | None = None) -> float:
-        text = self.text(*names, default=default)
-        try:
-            value = float(re.sub("[dD]", "e", text))
-        except ValueError:
-            value = np.nan
-        if not np.isfinite(value):
-            raise ModelFileError(f"{self.place}: {names[0]}={text} is not a number")
-        return value
-
-    def integer(self, *names: str, default: str | None = None) -> int:
-        value = self.number(*names, default=default)
-        if value != int(value):
-            raise ModelFileError(f"{self.place}: {names[0]}={value} is not an integer")
-        return int(value)
-
-    def atomic_number(self, *names: str, default: str | None = None) -> int:
-        value = self.integer(*names, default=default)
-        if value == 0:
-            raise UnsupportedError(
-                f"{self.place}: {names[0]}=0 (any element) is not supported; gap_fit's add_species "
-                "writes one descriptor for each"
-            )
-        if not 0 < value < len(chemical_symbols):
-            raise ModelFileError(f"{self.place}: {names[0]}={value} is not an atomic number")
-        return value
-
-
 def _attribute(element: ElementTree.Element, name: str, place: str) -> str:
     value = element.get(name)
     if value is None:
@@ -304,7 +199,7 @@ def _term(coordinates: ElementTree.Element, folder: Path, place: str) -> Term:
     description = coordinates.findtext("descriptor")
     if description is None:
         raise ModelFileError(f"{place}: no <descriptor>")
-    keywords = _Keywords(description, place)
+    keywords = Keywords(description, place)
     kind = keywords.kind
     place = keywords.place
     points, cutoffs, alpha = _sparse_points(coordinates, folder, place)
@@ -358,7 +253,7 @@ def _term(coordinates: ElementTree.Element, folder: Path, place: str) -> Term:
 
 
 def _soap(
-    keywords: _Keywords, common: dict, coordinates: ElementTree.Element, n_dimensions: int
+    keywords: Keywords, common: dict, coordinates: ElementTree.Element, n_dimensions: int
 ) -> Soap:
     place = keywords.place
     n_species = keywords.integer("n_species", default="1")
@@ -387,7 +282,7 @@ def _soap(
         l_max=l_max,
         atom_sigma=keywords.number("atom_sigma", "atom_gaussian_width"),
         central_weight=keywords.number("central_weight", default="1.0"),
-        central_reference_all_species=_same(
+        central_reference_all_species=same_value(
             keywords.text("central_reference_all_species", default="T" if n_species == 1 else "F"),
             "T",
         ),
@@ -406,7 +301,7 @@ def _pair_splines(glue: ElementTree.Element, place: str) -> Iterator[PairSpline]
         for point in entry.iterfind("potential_density/point"):
             if _number(point, "E", place) != 0.0:
                 raise UnsupportedError(
-                    f"{place}: embedding energies (potential_density) other than 0 are not supported"
+                    f"{place}: a potential_density other than 0 is not supported"
                 )
     for entry in glue.findall("per_pair_data"):
         types = [_integer(entry, name, place) for name in ("type1", "type2")]
