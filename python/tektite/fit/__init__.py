@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fitting of linear ACE potentials to reference data (docs/fitting.md)."""
+"""Fitting of potentials to reference data (docs/fitting.md)."""
 
 from tektite.fit.config import FitConfig, load_config, parse_config
-from tektite.fit.run import FitResult, fit_frames, run_config
+from tektite.fit.families import run_config
+from tektite.fit.run import FitResult, fit_frames
 
 __all__ = [
     "FitConfig",

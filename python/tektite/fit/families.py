@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Which program fits which family of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tektite.fit import run
+from tektite.fit.config import read_yaml
+from tektite.fit.gap import run as run_gap
+
+
+def run_config(path: str | Path, console: Console | None = None) -> Any:
+    """Fit as a configuration file says, print the errors and write all files.
+
+    Returns
+    -------
+    FitResult or GapFitResult
+        By the key ``family``: ``ace`` (the default) or ``gap``.
+
+    Raises
+    ------
+    FileNotFoundError
+        The configuration or a data file is missing.
+    ValueError, DataError
+        The configuration or the data are not as they should be; names the key or frame.
+    """
+    path = Path(path).expanduser()
+    content = read_yaml(path)
+    family = content.get("family") if isinstance(content, dict) else None
+    return (run_gap if family == "gap" else run).run_config(path, console)

@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A GAP fit from beginning to end."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+from threadpoolctl import threadpool_limits
+
+from tektite.data import Frame
+from tektite.errors import DataError
+from tektite.evaluation import Evaluation
+from tektite.fit.dataset import (
+    Distances,
+    Target,
+    find_elements,
+    isolated_energies,
+    measure_distances,
+    read_data,
+)
+from tektite.fit.export import Contents, baseline_contents, potential_of, sum_contents
+from tektite.fit.gap.config import GapFitConfig, load_gap_config
+from tektite.fit.gap.export import gap_contents
+from tektite.fit.gap.optimize import maximize_evidence, minimize_left_out_loss
+from tektite.fit.gap.pair_term import make_pair_terms
+from tektite.fit.gap.regression import (
+    DataFactor,
+    GapSolution,
+    Hyperparameters,
+    SparseGp,
+    cholesky_with_jitter,
+)
+from tektite.fit.gap.rows import KINDS, BlockSum, Design
+from tektite.fit.gap.soap_term import SoapSource, make_soap_terms, with_zeta
+from tektite.fit.gap.targets import check_groups, make_gap_targets
+from tektite.fit.gap.term import Term
+from tektite.fit.run import check_output, errors_of, print_errors, write_results
+from tektite.potential import Potential, default_threads
+from tektite.report import ErrorTable
+
+
+@dataclasses.dataclass
+class GapFitResult:
+    """What a GAP fit gives.
+
+    potential: the model, isolated atoms and baseline included. contents: metadata and arrays of
+    its file, without provenance. terms, solution: kernels and regression. deltas: eV, by kind of
+    term; scales: factors on the sigmas, by kind of data; zeta: None without SOAP; jitters: by kind
+    of term, the largest that was needed. train, test: errors, None without data. evaluations:
+    predictions for both. warnings: one sentence each.
+    """
+
+    potential: Potential
+    contents: Contents
+    terms: list[Term]
+    solution: GapSolution
+    deltas: dict[str, float]
+    scales: dict[str, float]
+    zeta: float | None
+    jitters: dict[str, float]
+    distances: Distances
+    energies: NDArray[np.float64]
+    energies_source: str
+    train: ErrorTable
+    test: ErrorTable | None
+    evaluations: dict[str, Evaluation]
+    warnings: list[str]
+
+
+@dataclasses.dataclass
+class _Candidate:
+    """One choice of zeta: its terms, their covariances, hyperparameters, and how good they are."""
+
+    terms: list[Term]
+    regression: SparseGp
+    hyperparameters: Hyperparameters
+    kinds_of_data: list[str]
+    jitters: dict[str, float]
+    score: float
+
+
+def _cutoffs(config: GapFitConfig, n_elements: int) -> NDArray[np.float64]:
+    sections = [s for s in (config.distance_2b, config.soap) if s is not None]
+    return np.full((n_elements, n_elements), max(s.cutoff for s in sections))
+
+
+def _make_terms(
+    config: GapFitConfig,
+    elements: Sequence[str],
+    distances: Distances,
+    targets: Sequence[Target],
+    source: SoapSource | None,
+    progress: Progress,
+) -> list[Term]:
+    terms: list[Term] = []
+    if config.distance_2b is not None:
+        terms += make_pair_terms(config.distance_2b, len(elements), distances.minimum)
+    if config.soap is not None:
+        assert source is not None
+        collected: list[list[NDArray[np.float64]]] = [[] for _ in elements]
+        for target in progress.track(targets, description="environments"):
+            features = source.features(target.frame.atoms)
+            for element, parts in enumerate(collected):
+                parts.append(features[target.species == element])
+        features = [np.concatenate(parts) for parts in collected]
+        task = progress.add_task("sparse points", total=None)
+        terms += make_soap_terms(config.soap, elements, features, config.regression.seed)
+        progress.remove_task(task)
+    if not terms:
+        raise DataError("there are no sparse points: no two atoms of the data are neighbours")
+    return terms
+
+
+def _accumulate(
+    design: Design,
+    targets: Sequence[Target],
+    config: GapFitConfig,
+    threads: int,
+    progress: Progress,
+) -> list[list[tuple[str, DataFactor]]]:
+    """For each part of the data the factors of its kinds; frames go to parts in shuffled order."""
+    n_parts = config.regression.folds if config.regression.method == "cross_validation" else 1
+    if n_parts > len(targets):
+        raise DataError(f"regression.folds is {n_parts}, but there are only {len(targets)} frames")
+    place = np.zeros(len(targets), dtype=int)
+    if n_parts > 1:
+        shuffled = np.random.default_rng(config.regression.seed).permutation(len(targets))
+        place[shuffled] = np.arange(len(targets)) % n_parts
+    task = progress.add_task("covariances", total=sum(t.n_rows for t in targets))
+    parts = []
+    for part in range(n_parts):
+        chosen = [t for t, p in zip(targets, place) if p == part]
+        sums = {kind: BlockSum(design.n_points + 1) for kind in KINDS}
+        for n_rows, blocks in design.accumulate(chosen, threads):
+            for kind, block in blocks.items():
+                sums[kind].add(block)
+            progress.advance(task, n_rows)
+        results = [(kind, rows.result()) for kind, rows in sums.items()]
+        parts.append([(kind, r) for kind, r in results if r is not None])
+    progress.remove_task(task)
+    return parts
+
+
+def _candidate(
+    terms: list[Term],
+    parts: list[list[tuple[str, DataFactor]]],
+    config: GapFitConfig,
+    progress: Progress,
+) -> _Candidate:
+    """Hyperparameters for given terms and data."""
+    kinds = list(dict.fromkeys(t.kind for t in terms))
+    triangles, jitters = [], {}
+    for term in terms:
+        triangle, jitter = cholesky_with_jitter(term.prior_covariance(), config.regression.jitter)
+        triangles.append(triangle)
+        jitters[term.kind] = max(jitter, jitters.get(term.kind, 0.0))
+    data = [factor for part in parts for _, factor in part]
+    kinds_of_data = [kind for part in parts for kind, _ in part]
+    regression = SparseGp(data, triangles, [kinds.index(t.kind) for t in terms])
+    deltas = np.array([getattr(config, kind).delta for kind in kinds])
+    method = config.regression.method
+    hyperparameters, score = Hyperparameters(deltas, np.ones(len(data))), 0.0
+    if method != "fixed":
+        task = progress.add_task("hyperparameters", total=None)
+        if method == "evidence":
+            present = list(dict.fromkeys(kinds_of_data))
+            hyperparameters, score = maximize_evidence(
+                regression,
+                deltas,
+                [present.index(kind) for kind in kinds_of_data],
+                lambda: progress.advance(task),
+            )
+        else:
+            counts = np.cumsum([0, *(len(part) for part in parts)])
+            groups = [range(a, b) for a, b in itertools.pairwise(counts)]
+            hyperparameters, loss = minimize_left_out_loss(
+                regression, deltas, groups, lambda: progress.advance(task)
+            )
+            score = -loss
+        progress.remove_task(task)
+    return _Candidate(terms, regression, hyperparameters, kinds_of_data, jitters, score)
+
+
+def fit_gap_frames(
+    config: GapFitConfig,
+    train: Sequence[Frame],
+    test: Sequence[Frame] = (),
+    progress: Progress | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> GapFitResult:
+    """Fit a GAP to frames.
+
+    Parameters
+    ----------
+    config : GapFitConfig
+        Its `data` and `output` are not used.
+    train, test : sequence of Frame
+        As `tektite.data.read_frames` gives them.
+    progress : rich.progress.Progress, optional
+        Shows how far everything is that takes long.
+    say : callable
+        Receives a few lines on what is being done.
+
+    Raises
+    ------
+    DataError
+        The data do not fit together or hold nothing to fit; names file and frame.
+    ValueError
+        The configuration makes no sense for these data; names the key.
+    """
+    progress = progress or Progress(disable=True)
+    threads = config.threads or default_threads()
+    if not train:
+        raise DataError("there are no frames to fit to")
+    elements = find_elements(train, config.elements)
+    check_groups(train, config)
+    cutoff = _cutoffs(config, len(elements))
+    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
+    energies, energies_source = isolated_energies(
+        train, distances.isolated, elements, config.isolated_energies
+    )
+    baseline = baseline_contents(config.baseline, elements, distances)
+    targets = make_gap_targets(
+        progress.track(
+            [f for f, alone in zip(train, distances.isolated) if not alone], description="baseline"
+        ),
+        elements,
+        energies,
+        config,
+        None if baseline is None else potential_of(baseline, "baseline"),
+    )
+    targets = [t for t in targets if t.n_rows > 0]
+    if not targets:
+        raise DataError(
+            "nothing to fit: no frame with neighbours has energies, forces or stresses of a "
+            "finite sigma"
+        )
+    source = None if config.soap is None else SoapSource(config.soap, elements)
+    best: _Candidate | None = None
+    # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
+    with threadpool_limits(1, "blas"):
+        terms = _make_terms(config, elements, distances, targets, source, progress)
+        n_points, n_rows = sum(t.n_points for t in terms), sum(t.n_rows for t in targets)
+        say(f"{n_points} sparse points, {n_rows} data in {len(targets)} frames")
+        for zeta in config.soap.zetas if config.soap is not None else [None]:
+            terms = terms if zeta is None else with_zeta(terms, zeta)
+            parts = _accumulate(Design(terms, source), targets, config, threads, progress)
+            with threadpool_limits(threads, "blas"):
+                candidate = _candidate(terms, parts, config, progress)
+            if best is None or candidate.score > best.score:
+                best = candidate
+    assert best is not None
+    with threadpool_limits(threads, "blas"):
+        task = progress.add_task("regression", total=None)
+        solution = best.regression.solve(best.hyperparameters)
+        progress.remove_task(task)
+    kinds = list(dict.fromkeys(t.kind for t in best.terms))
+    deltas = dict(zip(kinds, (float(d) for d in solution.hyperparameters.deltas)))
+    scales = dict(zip(best.kinds_of_data, (float(s) for s in solution.hyperparameters.scales)))
+    zeta = next((t.zeta for t in best.terms if hasattr(t, "zeta")), None)
+    warnings = [
+        f"{kind}: a jitter of {jitter:.0e} was needed instead of {config.regression.jitter:.0e}; "
+        "fewer sparse points would do"
+        for kind, jitter in best.jitters.items()
+        if jitter > config.regression.jitter
+    ]
+    shown = ", ".join(f"{s} {e:.6f}" for s, e in zip(elements, energies))
+    say(f"isolated-atom energies ({energies_source}), eV: {shown}")
+    gap = gap_contents(
+        best.terms, solution, deltas, elements, energies, config.regression.posterior
+    )
+    contents = sum_contents(gap, baseline, distances)
+    potential = potential_of(contents, "fit")
+    evaluations, tables = errors_of(potential, train, test, threads, progress)
+    return GapFitResult(
+        potential, contents, best.terms, solution, deltas, scales, zeta, best.jitters, distances,
+        energies, energies_source, tables["train"], tables.get("test"), evaluations, warnings,
+    )  # fmt: skip
+
+
+def _summary(config: GapFitConfig, result: GapFitResult) -> dict[str, Any]:
+    """Everything that the JSON of errors holds."""
+    solution = result.solution
+    return {
+        "sparse_points": {
+            kind: sum(t.n_points for t in result.terms if t.kind == kind) for kind in result.deltas
+        },
+        "data": solution.n_rows,
+        "regression": {
+            "method": config.regression.method,
+            "delta": result.deltas,
+            "sigma_scales": result.scales,
+            "zeta": result.zeta,
+            "jitter": result.jitters,
+            "effective_parameters": solution.effective,
+            "log_evidence": solution.log_evidence,
+            "misfit": solution.misfit,
+        },
+        "isolated_energies": dict(
+            zip(result.potential.elements, (float(e) for e in result.energies)),
+            source=result.energies_source,
+        ),
+        "warnings": result.warnings,
+        "train": result.train.as_dict(),
+        "test": None if result.test is None else result.test.as_dict(),
+    }
+
+
+def run_config(path: str | Path, console: Console | None = None) -> GapFitResult:
+    """Fit as a configuration file says, print the errors and write all files.
+
+    Raises
+    ------
+    FileNotFoundError
+        The configuration or a data file is missing.
+    ValueError, DataError
+        See `load_gap_config` and `fit_gap_frames`.
+    """
+    path = Path(path).expanduser()
+    config = load_gap_config(path)
+    check_output(config.output, path)
+    console = console or Console(file=sys.stdout, highlight=False)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading data", total=None)
+        train = read_data(config.data.train_files, config.data)
+        test = read_data(config.data.test_files, config.data)
+        progress.remove_task(task)
+        result = fit_gap_frames(config, train, test, progress, console.print)
+    solution = result.solution
+    hyper = ", ".join(f"delta {kind} {value:.4g} eV" for kind, value in result.deltas.items())
+    if result.zeta is not None:
+        hyper += f", zeta {result.zeta:g}"
+    scaled = ", ".join(f"{kind} {value:.3g}" for kind, value in result.scales.items())
+    console.print(f"{config.regression.method}: {hyper}; sigmas times: {scaled}")
+    console.print(
+        f"{solution.effective:.0f} parameters determined by the data, log evidence "
+        f"{solution.log_evidence:.1f}"
+    )
+    for warning in result.warnings:
+        console.print(f"[yellow]warning:[/yellow] {warning}")
+    frames = {"train": train, "test": test}
+    write_results(config, result, _summary(config, result), frames, path)
+    print_errors(config.output, result, console)
+    return result
