@@ -46,7 +46,7 @@ class SoapConfig(_Section):
         0.5, gt=0, description="Range below the cutoff over which neighbours fade, Å."
     )
     n_max: int = Field(8, ge=1, le=32, description="Number of radial functions.")
-    l_max: int = Field(6, ge=0, le=20, description="Largest angular momentum.")
+    l_max: int = Field(6, ge=0, le=15, description="Largest angular momentum.")
     sigma: float = Field(0.5, gt=0, description="Width of the Gaussians that smear the atoms, Å.")
     radial_basis: Literal["equispaced_gaussian", "gto"] = Field(
         "equispaced_gaussian", description="See [SOAP](soap.md)."

@@ -47,6 +47,9 @@ from tektite.fit.run import check_output, errors_of, print_errors, write_results
 from tektite.potential import Potential, default_threads
 from tektite.report import ErrorTable
 
+# Sparse points are chosen from about this many atoms: 200 MB for 252 features.
+_MOST_ENVIRONMENTS = 100_000
+
 
 @dataclasses.dataclass
 class GapFitResult:
@@ -106,11 +109,14 @@ def _make_terms(
         terms += make_pair_terms(config.distance_2b, len(elements), distances.minimum)
     if config.soap is not None:
         assert source is not None
+        rng = np.random.default_rng(config.regression.seed)
+        share = _MOST_ENVIRONMENTS / max(1, sum(len(t.species) for t in targets))
         collected: list[list[NDArray[np.float64]]] = [[] for _ in elements]
         for target in progress.track(targets, description="environments"):
+            kept = rng.random(len(target.species)) < share
             features = source.features(target.frame.atoms)
             for element, parts in enumerate(collected):
-                parts.append(features[target.species == element])
+                parts.append(features[kept & (target.species == element)])
         features = [np.concatenate(parts) for parts in collected]
         task = progress.add_task("sparse points", total=None)
         terms += make_soap_terms(config.soap, elements, features, config.regression.seed)

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+from ase import Atoms
 from numpy.typing import NDArray
 
-from tektite.fit.gap import selection
 from tektite.fit.gap.config import SoapConfig
 from tektite.fit.gap.term import VOIGT, Rows, Term
+from tektite.similarity import selection
+from tektite.soap import SOAP
 
 
 class SoapTerm(Term):
@@ -131,10 +135,46 @@ class CenterGradient:
 
 
 class SoapSource:
-    """Power spectra of frames, and their gradients, from the engine."""
+    """Power spectra of frames, and their gradients, from the engine; for any number of threads."""
+
+    # Centres whose gradients are held at once: 20 MB for 30 neighbours and 252 features.
+    _CHUNK = 32
 
     def __init__(self, config: SoapConfig, symbols: Sequence[str]):
-        raise NotImplementedError
+        self._make = partial(
+            SOAP,
+            symbols,
+            config.cutoff,
+            config.n_max,
+            config.l_max,
+            config.sigma,
+            cutoff_transition_width=config.cutoff_transition_width,
+            central_weight=config.central_weight,
+            radial_basis=config.radial_basis,
+        )
+        self._local = threading.local()
+        self.n_features = self._soap().n_features
+
+    def _soap(self) -> SOAP:
+        """The calculator of this thread."""
+        if not hasattr(self._local, "soap"):
+            self._local.soap = self._make(threads=1)
+        return self._local.soap
+
+    def features(self, atoms: Atoms) -> NDArray[np.float64]:
+        """Power spectra of all atoms, (n, D)."""
+        return self._soap().features(atoms)
+
+    def gradients(self, atoms: Atoms, centers: NDArray[np.intp]) -> Iterator[CenterGradient]:
+        """Gradients of the power spectra of some atoms, one after the other."""
+        for begin in range(0, len(centers), self._CHUNK):
+            chunk = centers[begin : begin + self._CHUNK]
+            edges = self._soap().edge_gradients(atoms, chunk)
+            for center in chunk:
+                part = slice(edges.first[center], edges.first[center + 1])
+                yield CenterGradient(
+                    int(center), edges.neighbors[part], edges.vectors[part], edges.gradients[part]
+                )
 
 
 def make_soap_terms(
