@@ -5,12 +5,19 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from tektite.fit.config import FitConfig, _section_of
+from tektite.fit.config import (
+    BaselineConfig,
+    DataConfig,
+    FitConfig,
+    OutputConfig,
+    _section_of,
+)
 
 
 def _type_name(annotation: Any) -> str:
@@ -53,7 +60,9 @@ def _default_text(field: Any) -> str:
     return str(value)
 
 
-def _lines(section: type[BaseModel], name: str) -> list[str]:
+def _lines(
+    section: type[BaseModel], name: str, elsewhere: Collection[type[BaseModel]]
+) -> list[str]:
     title = f"`{name}`" if name else "Top level"
     lines = [f"### {title}", "", (section.__doc__ or "").strip().replace("\n    ", "\n"), ""]
     lines += ["| key | value | default | |", "|---|---|---|---|"]
@@ -65,16 +74,22 @@ def _lines(section: type[BaseModel], name: str) -> list[str]:
             f"| `{key}` | {_type_name(field.annotation)} | {_default_text(field)} | {description} |"
         )
         inner = _section_of(field.annotation)
-        if inner is not None:
+        if inner is not None and inner not in elsewhere:
             is_mapping = typing.get_origin(field.annotation) is dict
             path = f"{name}.{key}" if name else key
-            below += _lines(inner, f"{path}.NAME" if is_mapping else path)
+            below += _lines(inner, f"{path}.NAME" if is_mapping else path, elsewhere)
     return [*lines, "", *below]
 
 
 def reference_markdown(root: type[BaseModel] = FitConfig) -> str:
-    """Return the reference of all keys as Markdown, one table a section."""
-    return "\n".join(_lines(root, "")).rstrip() + "\n"
+    """Return the reference of all keys as Markdown, one table a section.
+
+    Sections that a family shares with linear ACE are only in the latter's reference.
+    """
+    shared: tuple[type[BaseModel], ...] = ()
+    if root is not FitConfig:
+        shared = (DataConfig, BaselineConfig, OutputConfig)
+    return "\n".join(_lines(root, "", shared)).rstrip() + "\n"
 
 
 BEGIN, END = "<!-- reference: begin -->\n", "<!-- reference: end -->"
@@ -90,6 +105,9 @@ if __name__ == "__main__":
     import sys
     from pathlib import Path
 
+    from tektite.fit.gap.config import GapFitConfig
+
     for name in sys.argv[1:]:
         path = Path(name)
-        path.write_text(update(path.read_text(encoding="utf-8")), encoding="utf-8")
+        config = GapFitConfig if path.stem == "gap" else FitConfig
+        path.write_text(update(path.read_text(encoding="utf-8"), config), encoding="utf-8")
