@@ -122,7 +122,8 @@ def glue(pairs: dict[tuple[str, str], tuple[str, np.ndarray]]) -> str:
     for k, symbol in enumerate(symbols):
         lines.append(
             f'<per_type_data type="{k + 1}" atomic_num="{atomic_numbers[symbol]}">'
-            '<density num_points="2"><point a="0.5" rho="0.0"/><point a="3.0" rho="0.0"/></density>'
+            '<density num_points="2" density_y1="0.0" density_yn="0.0">'
+            '<point a="0.5" rho="0.0"/><point a="3.0" rho="0.0"/></density>'
             '<potential_density num_points="2"><point rho="0.0" E="0.0"/>'
             '<point rho="1.0" E="0.0"/></potential_density></per_type_data>'
         )

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import tektite
 from fit_data import label, mixed_structures, silicon_structures, teacher, write_frames
+from random_models import MODELS
 from systems import random_system
 from tektite.cli.app import app
 from tektite.data import Frame
@@ -28,8 +29,10 @@ from tektite.fit.gap.soap_term import SoapSource, make_soap_terms
 from tektite.fit.gap.targets import make_gap_targets
 from tektite.fit.gap.term import VOIGT, Rows
 from tektite.fit.reference import BEGIN, END, reference_markdown
+from tektite.potential import Potential
 from tektite.soap import SOAP
 
+GOOD_SOAP = {"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 300, "delta": 2.0}
 SMALL_SOAP = {"cutoff": 4.0, "n_max": 4, "l_max": 3, "n_sparse": 30}
 
 
@@ -43,6 +46,10 @@ def _config(**sections: object) -> GapFitConfig:
         "threads": 1,
     }
     return parse_gap_config({**content, **sections})
+
+
+def _morse() -> Potential:
+    return Potential.from_arrays(*MODELS["table-Si"]())
 
 
 def _design(config: GapFitConfig, elements: list[str], systems: list[Atoms]) -> Design:
@@ -141,7 +148,8 @@ def test_all_environments_sparse_is_the_full_process() -> None:
     result = fit_gap_frames(config, frames)
     soap = SOAP(["Si"], 4.0, 4, 3)
     features = soap.features(systems)
-    assert result.terms[0].n_points == len(np.concatenate(features))
+    # Atoms that are inversions of one another need only be there once.
+    assert result.terms[0].n_points >= len(np.concatenate(features)) - len(frames)
 
     def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return delta**2 * (a @ b.T) ** zeta
@@ -155,27 +163,25 @@ def test_all_environments_sparse_is_the_full_process() -> None:
     variance = np.diag(covariance(p, p)) - np.einsum("ij,ij->i", k, np.linalg.solve(total, k.T).T)
     evaluator = result.potential.make_evaluator(threads=1)
     found = evaluator.evaluate(
-        new.numbers, new.positions, new.cell.array, new.pbc, uncertainty=True
+        new.numbers, new.positions, new.cell.array, new.pbc, uncertainties=True
     )
     np.testing.assert_allclose(found["energies"], mean, atol=1e-6)
     np.testing.assert_allclose(found["energies_uncertainty"], np.sqrt(variance), atol=1e-5)
 
 
 def test_learns_a_known_potential() -> None:
-    """Errors on new structures fall with more data, and are far below the spread of the data."""
-    potential = teacher(["Si"], energies=[-3.0])
+    """SOAP alone learns a pair potential: better with more data, far below the spread of it."""
+    potential = _morse()
     frames = label(silicon_structures(60), potential)
     test = label(silicon_structures(10, seed=5), potential)
     spread = float(np.std(np.concatenate([f.forces.ravel() for f in test])))
     errors = []
     for n in (10, 60):
-        config = _config(
-            isolated_energies={"Si": -3.0}, soap={**SMALL_SOAP, "n_sparse": 150, "delta": 2.0}
-        )
+        config = _config(distance_2b=None, soap=GOOD_SOAP)
         result = fit_gap_frames(config, frames[:n], test)
         assert result.test is not None
         errors.append(result.test.total.force.rmse)
-    assert errors[1] < 0.6 * errors[0] and errors[1] < 0.1 * spread
+    assert errors[1] < 0.6 * errors[0] and errors[1] < 0.15 * spread
 
 
 def test_sigmas_of_groups_and_frames() -> None:
@@ -200,23 +206,22 @@ def test_sigmas_of_groups_and_frames() -> None:
 @pytest.mark.parametrize("method", ["evidence", "cross_validation"])
 def test_hyperparameters_are_chosen(method: str) -> None:
     """With a choice of zeta; a hopeless start is left behind."""
-    potential = teacher(["Si"], energies=[-3.0])
-    frames = label(silicon_structures(20), potential)
-    test = label(silicon_structures(6, seed=5), potential)
+    frames = label(silicon_structures(20), _morse())
+    test = label(silicon_structures(6, seed=5), _morse())
     sections = {
-        "isolated_energies": {"Si": -3.0},
-        "distance_2b": {"cutoff": 4.0, "n_sparse": 6, "delta": 0.01},
-        "soap": {**SMALL_SOAP, "delta": 0.003, "zeta": [1, 4]},
+        "distance_2b": {"cutoff": 5.0, "delta": 0.01},
+        "soap": {**GOOD_SOAP, "n_sparse": 60, "delta": 0.003, "zeta": [1, 4]},
         "sigma": {"energy": 0.01, "forces": 1.0, "virial": 1.0},
     }
     fixed = fit_gap_frames(
-        _config(**{**sections, "soap": {**SMALL_SOAP, "delta": 0.003}}), frames, test
+        _config(**{**sections, "soap": {**sections["soap"], "zeta": 4}}), frames, test
     )
     chosen = fit_gap_frames(
         _config(**sections, regression={"method": method, "folds": 4}), frames, test
     )
     assert chosen.test.total.force.rmse < 0.5 * fixed.test.total.force.rmse
-    assert chosen.deltas["soap"] > 0.01 and chosen.zeta in (1.0, 4.0)
+    # The data are those of a pair potential.
+    assert chosen.deltas["distance_2b"] > 0.05 and chosen.zeta in (1.0, 4.0)
     if method == "evidence":
         assert chosen.solution.log_evidence > fixed.solution.log_evidence + 100
         assert chosen.scales["forces"] < 0.7

@@ -13,13 +13,16 @@ from tektite.fit.config import read_yaml
 from tektite.fit.gap import run as run_gap
 
 
-def run_config(path: str | Path, console: Console | None = None) -> Any:
+def run_config(path: str | Path, console: Console | None = None, restart: bool = False) -> Any:
     """Fit as a configuration file says, print the errors and write all files.
+
+    restart: forget what a training that was killed had reached.
 
     Returns
     -------
-    FitResult or GapFitResult
-        By the key ``family``: ``ace`` (the default) or ``gap``.
+    FitResult, TrainingResult or GapFitResult
+        By the key ``family``: ``ace`` (the default, with or without the section ``training``) or
+        ``gap``.
 
     Raises
     ------
@@ -31,4 +34,6 @@ def run_config(path: str | Path, console: Console | None = None) -> Any:
     path = Path(path).expanduser()
     content = read_yaml(path)
     family = content.get("family") if isinstance(content, dict) else None
-    return (run_gap if family == "gap" else run).run_config(path, console)
+    if family == "gap":
+        return run_gap.run_config(path, console)
+    return run.run_config(path, console, restart)

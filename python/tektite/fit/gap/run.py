@@ -252,7 +252,8 @@ def fit_gap_frames(
         )
     source = None if config.soap is None else SoapSource(config.soap, elements)
     best: _Candidate | None = None
-    # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
+    # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores,
+    # and would make the result depend on their number.
     with threadpool_limits(1, "blas"):
         terms = _make_terms(config, elements, distances, targets, source, progress)
         n_points, n_rows = sum(t.n_points for t in terms), sum(t.n_rows for t in targets)
@@ -260,12 +261,10 @@ def fit_gap_frames(
         for zeta in config.soap.zetas if config.soap is not None else [None]:
             terms = terms if zeta is None else with_zeta(terms, zeta)
             parts = _accumulate(Design(terms, source), targets, config, threads, progress)
-            with threadpool_limits(threads, "blas"):
-                candidate = _candidate(terms, parts, config, progress)
+            candidate = _candidate(terms, parts, config, progress)
             if best is None or candidate.score > best.score:
                 best = candidate
-    assert best is not None
-    with threadpool_limits(threads, "blas"):
+        assert best is not None
         task = progress.add_task("regression", total=None)
         solution = best.regression.solve(best.hyperparameters)
         progress.remove_task(task)
