@@ -18,38 +18,30 @@ namespace {
 /// Columns taken together: their sums must fit the registers.
 inline constexpr int committee_tile = register_count == 32 ? 16 : 8;
 
+/// Products between two additions to the sums in double.
+inline constexpr int products_per_partial_sum = 64;
+
 /// Adds N columns, from `first`, of all products to densities[N][W].
 template <int N, typename V, typename T>
-[[gnu::noinline]] void add_products(const CenterView<T>& center, const CommitteeView<T>& committee,
-                                    const T* nodes, int first, double* densities) {
+[[gnu::noinline]] void add_products(const CenterView<T>& center, const CommitteeView<T>& committee, T* nodes,
+                                    int first, double* densities) {
     constexpr int W = scalar_count<V, T>;
     V sums[N] = {};
-    const T* c = committee.coefficients + first;
-    const std::int32_t* other = center.others;
-    const auto add = [&](V product) __attribute__((always_inline)) {
-#pragma GCC unroll 16
-        for (int i = 0; i < N; ++i) sums[i] += c[i] * product;
-        c += committee.n_columns;
-    };
     const auto flush = [&] {
         for (int i = 0; i < N; ++i) {
             add_in_double<T>(densities + i * W, sums[i]);
             sums[i] = V{};
         }
     };
-    for (int r = 0; r < center.n_rows; ++r) {
+    const T* c = committee.coefficients + first;
+    int n_products = 0;
+    for_each_product<V>(center, nodes, [&](V product) __attribute__((always_inline)) {
+#pragma GCC unroll 16
+        for (int i = 0; i < N; ++i) sums[i] += c[i] * product;
+        c += committee.n_columns;
         if constexpr (sizeof(T) < sizeof(double))
-            if (r % rows_per_partial_sum == rows_per_partial_sum - 1) flush();
-        const ProductRow row = center.rows[r];
-        V re, im;
-        node_value<V>(row, nodes, re, im);
-        if (row.alone) add(re);
-        for (int k = 0; k < row.n_plain + row.n_conjugate; ++k) {
-            const T* y = nodes + static_cast<std::size_t>(*other++) * 2 * W;
-            const V y_re = load<V>(y), y_im = load<V>(y + W);
-            add(k < row.n_plain ? re * y_re - im * y_im : re * y_re + im * y_im);
-        }
-    }
+            if (++n_products % products_per_partial_sum == 0) flush();
+    });
     flush();
 }
 

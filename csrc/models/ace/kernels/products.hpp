@@ -108,12 +108,36 @@ template <int ND, typename V, typename T>
     for (int p = 0; p < n_density; ++p) add_in_double<T>(rho_out + p * W, rho[p]);
 }
 
+/// Calls action(real part) for every product, in the order of the coefficients; stores the kept ones.
+template <typename V, typename T, typename Action>
+[[gnu::always_inline]] inline void for_each_product(const CenterView<T>& center, T* nodes, Action&& action) {
+    constexpr int W = scalar_count<V, T>;
+    const std::int32_t* other = center.others;
+    for (int r = 0; r < center.n_rows; ++r) {
+        const ProductRow row = center.rows[r];
+        V re, im;
+        node_value<V>(row, nodes, re, im);
+        if (row.kept >= 0) {
+            T* z = nodes + static_cast<std::size_t>(row.kept) * 2 * W;
+            store(z, re);
+            store(z + W, im);
+        }
+        if (row.alone) action(re);
+        for (int k = 0; k < row.n_plain + row.n_conjugate; ++k) {
+            const T* y = nodes + static_cast<std::size_t>(*other++) * 2 * W;
+            const V y_re = load<V>(y), y_im = load<V>(y + W);
+            action(k < row.n_plain ? re * y_re - im * y_im : re * y_re + im * y_im);
+        }
+    }
+}
+
 /// Where inference leaves the derivatives with respect to the coefficients: nowhere.
 struct NoCoefficientGradient {
     static constexpr bool wanted = false;
 };
 
-/// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W].
+/// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W]; or, with ND = -1,
+/// derivatives with respect to every product, [n_coefficients][W], instead of densities.
 /// coefficient_gradient: told the factors of every product, see training/kernels/coefficient_gradient.hpp.
 template <int ND, typename V, typename T, typename CoefficientGradient = NoCoefficientGradient>
 [[gnu::noinline]] void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints,
@@ -121,9 +145,19 @@ template <int ND, typename V, typename T, typename CoefficientGradient = NoCoeff
     constexpr int W = scalar_count<V, T>;
     constexpr bool training = CoefficientGradient::wanted;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
-    const int n_density = ND > 0 ? ND : center.n_density;
+    const int n_density = ND > 0 ? ND : ND < 0 ? 1 : center.n_density;
     V d[slots];
-    for (int p = 0; p < n_density; ++p) d[p] = load<V>(dE_drho + p * W);
+    if constexpr (ND >= 0)
+        for (int p = 0; p < n_density; ++p) d[p] = load<V>(dE_drho + p * W);
+    const auto derivative = [&](const T* c) __attribute__((always_inline)) {
+        if constexpr (ND < 0) {
+            return load<V>(dE_drho + (c - center.coefficients) * W);
+        } else {
+            V w = c[0] * d[0];
+            for (int p = 1; p < n_density; ++p) w += c[p] * d[p];
+            return w;
+        }
+    };
     const T* c_end = center.coefficients + center.n_coefficients * static_cast<std::size_t>(n_density);
     const std::int32_t* other_end = center.others + center.n_terms;
     for (int r = center.n_rows - 1; r >= 0; --r) {
@@ -149,7 +183,10 @@ template <int ND, typename V, typename T, typename CoefficientGradient = NoCoeff
         const std::int32_t* other = other_end;
         if constexpr (training) coefficient_gradient.begin_row(re, im, c - center.coefficients);
         if (row.alone) {
-            for (int p = 0; p < n_density; ++p) g_re += c[p] * d[p];
+            if constexpr (ND < 0)
+                g_re += derivative(c);
+            else
+                for (int p = 0; p < n_density; ++p) g_re += c[p] * d[p];
             c += n_density;
             if constexpr (training) coefficient_gradient.alone();
         }
@@ -180,8 +217,7 @@ template <int ND, typename V, typename T, typename CoefficientGradient = NoCoeff
         } else {
             for (int k = 0; k < row.n_plain; ++k) {
                 const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
-                V w = c[0] * d[0];
-                for (int p = 1; p < n_density; ++p) w += c[p] * d[p];
+                const V w = derivative(c);
                 c += n_density;
                 g_re += w * load<V>(nodes + y);
                 g_im -= w * load<V>(nodes + y + W);
@@ -191,8 +227,7 @@ template <int ND, typename V, typename T, typename CoefficientGradient = NoCoeff
             }
             for (int k = 0; k < row.n_conjugate; ++k) {
                 const std::size_t y = static_cast<std::size_t>(*other++) * 2 * W;
-                V w = c[0] * d[0];
-                for (int p = 1; p < n_density; ++p) w += c[p] * d[p];
+                const V w = derivative(c);
                 c += n_density;
                 g_re += w * load<V>(nodes + y);
                 g_im += w * load<V>(nodes + y + W);

@@ -88,6 +88,20 @@ struct Scratch {
     int row_max;
 };
 
+/// How edges move: their rates, angstrom, [n_steps][lanes] each; zero for padding.
+template <typename T>
+struct MotionView {
+    const T *x, *y, *z;
+};
+
+/// Scratch for dual numbers (value, then tangent: 2 [lanes] values of T in memory).
+template <typename T>
+struct MovingScratch {
+    Scratch<T> plain;  ///< of the values
+    Scratch<T> dual;   ///< unit, radial, harmonics and nodes as dual numbers; the rest is not used
+    T* stretch;        ///< [n_steps][lanes] rates of the distances
+};
+
 /// Steps whose harmonics are held at once.
 inline constexpr int tile_steps = 8;
 /// Largest l that the kernels hold on the stack.

@@ -429,8 +429,8 @@ void TrainableAce::Implementation::gradient_block(std::size_t species, const Bat
     dual.radial = worker.dual_radial.data();
     dual.unit = worker.dual_unit.data();
     dual.harmonics = worker.dual_harmonics.data();
-    const TrainingScratch scratch{plain, dual, worker.dual_nodes.data(), worker.dual_adjoints.data(),
-                                  worker.stretch.data()};
+    const TrainingScratch scratch{
+        {plain, dual, worker.stretch.data()}, worker.dual_nodes.data(), worker.dual_adjoints.data()};
     const TrainingBlock view{{block.n_steps, block.species_begin.data(), block.x.data(), block.y.data(),
                               block.z.data(), nullptr, nullptr, nullptr},
                              block.n_centers,

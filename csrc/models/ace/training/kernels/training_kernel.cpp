@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "base/dual.hpp"
-#include "models/ace/kernels/atomic_base.hpp"
 #include "models/ace/kernels/geometry.hpp"
+#include "models/ace/kernels/moving_edges.hpp"
 #include "models/ace/kernels/products.hpp"
 #include "models/ace/training/kernels/coefficient_gradient.hpp"
 #include "models/ace/training/kernels/embedding_derivatives.hpp"
@@ -33,44 +33,6 @@ constexpr std::size_t dual_size = 2 * W;
 
 [[gnu::always_inline]] inline std::size_t offset(int number) {
     return static_cast<std::size_t>(number) * 2 * dual_size;
-}
-
-/// Unit vectors with their rates, and the rates of the distances, of the steps [begin, end).
-void move_edges(const TrainingBlock& block, const TrainingScratch& scratch, int begin, int end) {
-    for (int step = begin; step < end; ++step) {
-        const std::size_t p = static_cast<std::size_t>(step) * W;
-        const double* unit = scratch.plain.unit + 3 * p;
-        const V x = load<V>(unit), y = load<V>(unit + W), z = load<V>(unit + 2 * W);
-        const V tx = load<V>(block.tangent_x + p), ty = load<V>(block.tangent_y + p),
-                tz = load<V>(block.tangent_z + p);
-        const V stretch = x * tx + y * ty + z * tz;
-        const V inverse_r = load<V>(scratch.plain.inverse_r + p);
-        store(scratch.stretch + p, stretch);
-        double* out = scratch.dual.unit + 6 * p;
-        store(out, D{x, (tx - x * stretch) * inverse_r});
-        store(out + dual_size, D{y, (ty - y * stretch) * inverse_r});
-        store(out + 2 * dual_size, D{z, (tz - z * stretch) * inverse_r});
-    }
-}
-
-/// B of one neighbour species.
-void forward_edges(const CenterView<double>& center, const BondView<double>& bond, const TrainingBlock& block,
-                   const TrainingScratch& scratch, int begin, int end) {
-    locate_edges<double, W>(bond, block.edges, scratch.plain, begin, end);
-    move_edges(block, scratch, begin, end);
-    const auto radial_of_step = [&](int step) {
-        radial_rows<double, W>(bond, scratch.plain, step);
-        const std::size_t p = static_cast<std::size_t>(step) * W;
-        const std::size_t row = p * static_cast<std::size_t>(scratch.plain.row_max);
-        const V stretch = load<V>(scratch.stretch + p);
-        for (std::size_t column = 0; column < static_cast<std::size_t>(bond.n_columns); ++column)
-            store(scratch.dual.radial + 2 * row + column * dual_size,
-                  D{load<V>(scratch.plain.radial + row + column * W),
-                    load<V>(scratch.plain.radial_slope + row + column * W) * stretch});
-    };
-    with_largest_l(bond.l_max, [&](auto l) {
-        forward_base<decltype(l)::value, D>(center, bond, scratch.dual, begin, end, radial_of_step);
-    });
 }
 
 /// A = C B.
@@ -145,11 +107,13 @@ void add_gradient(const TrainingView& view, const TrainingBlock& block, const Tr
     alignas(64) double rho[n_density_limit * dual_size] = {};
     alignas(64) double dE_drho[n_density_limit * dual_size];
     alignas(64) double e[n_density_limit * W], d[n_density_limit * W];
-    double* B = scratch.dual.nodes;
+    double* B = scratch.moving.dual.nodes;
     std::memset(B, 0, offset(view.n_B) * sizeof(double));
     for (int s = 0; s < center.n_elements; ++s) {
         const int begin = block.edges.species_begin[s], end = block.edges.species_begin[s + 1];
-        if (begin < end) forward_edges(center, view.base_bonds[s], block, scratch, begin, end);
+        if (begin == end) continue;
+        locate_edges<double, W>(view.base_bonds[s], block.edges, scratch.moving.plain, begin, end);
+        forward_moving_edges<double, W>(center, view.base_bonds[s], block.motion, scratch.moving, begin, end);
     }
     for (int i = 0; i < view.n_radial_maps; ++i) combine_radial(view.radial_maps[i], B, scratch.nodes);
     for (int i = 0; i < view.n_rank_one_maps; ++i) {

@@ -43,18 +43,16 @@ struct TrainingView {
 
 /// A block of centres and, for each edge, the direction in which it moves.
 struct TrainingBlock {
-    BlockView edges;                                  ///< its dE_d* are not used
-    int n_centers;                                    ///< lanes in use
-    const double *tangent_x, *tangent_y, *tangent_z;  ///< [n_steps][lanes] angstrom; zero for padding
-    const double* energy_weight;                      ///< [lanes] factor of the energy; zero for unused lanes
+    BlockView edges;  ///< its dE_d* are not used
+    int n_centers;    ///< lanes in use
+    MotionView<double> motion;
+    const double* energy_weight;  ///< [lanes] factor of the energy; zero for unused lanes
 };
 
 struct TrainingScratch {
-    Scratch<double> plain;  ///< of BondView `base_bonds`; its nodes, adjoints and harmonics are not used
-    Scratch<double> dual;   ///< the same arrays of dual numbers: nodes: B; unit, radial, harmonics
-    double* nodes;          ///< [n_nodes][2] dual: A and kept products
-    double* adjoints;       ///< [n_nodes][2] dual
-    double* stretch;        ///< [n_steps][lanes] rates of the distances
+    MovingScratch<double> moving;  ///< of BondView `base_bonds`; its dual nodes: B
+    double* nodes;                 ///< [n_nodes][2] dual: A and kept products
+    double* adjoints;              ///< [n_nodes][2] dual
 };
 
 /// Sums over lanes-wise contributions: with s = sum_i energy_weight E_i + D E_i, D being the derivative along
