@@ -5,6 +5,7 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 
 namespace tektite {
 
@@ -46,13 +47,21 @@ template <typename V>
 [[gnu::always_inline]] inline Dual<V> operator*(const Dual<V>& a, const Dual<V>& b) {
     return {a.value * b.value, a.value * b.tangent + a.tangent * b.value};
 }
+/// The constant in the type of V's elements.
+template <typename V, Constant S>
+[[gnu::always_inline]] inline auto element(S s) {
+    if constexpr (std::is_arithmetic_v<V>)
+        return static_cast<V>(s);
+    else
+        return static_cast<std::remove_cvref_t<decltype(std::declval<V&>()[0])>>(s);
+}
 template <typename V, Constant S>
 [[gnu::always_inline]] inline Dual<V> operator+(const Dual<V>& a, S b) {
-    return {a.value + b, a.tangent};
+    return {a.value + element<V>(b), a.tangent};
 }
 template <typename V, Constant S>
 [[gnu::always_inline]] inline Dual<V> operator*(S a, const Dual<V>& b) {
-    return {a * b.value, a * b.tangent};
+    return {element<V>(a) * b.value, element<V>(a) * b.tangent};
 }
 
 }  // namespace tektite

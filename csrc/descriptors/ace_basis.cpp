@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "basis/radial_polynomial.hpp"
 #include "tektite/error.hpp"
 
 namespace tektite::ace {
@@ -152,6 +153,26 @@ void Basis::coupling_matrix(std::vector<std::int64_t>& first, std::vector<std::i
         }
         begin += c.n_terms;
     }
+}
+
+void check_bonds(std::span<const Bond> bonds, const Basis& basis) {
+    const auto n = static_cast<std::size_t>(basis.n_elements());
+    if (bonds.size() != n * n)
+        fail("needs " + std::to_string(n * n) + " bonds, got " + std::to_string(bonds.size()));
+    for (const Bond& bond : bonds) {
+        const auto size = static_cast<std::size_t>(bond.n_max) * static_cast<std::size_t>(bond.l_max + 1) *
+                          static_cast<std::size_t>(bond.n_base);
+        if (bond.coefficients.size() != size) fail("a bond has radial coefficients of a wrong size");
+        if (!(bond.cutoff > 0.0)) fail("a bond has no cutoff");
+        if (bond.basis == "Polynomial") check_polynomial_radial_basis(bond.parameters, bond.cutoff);
+    }
+    for (const Product& product : basis.products())
+        for (const Factor& factor : product.factors) {
+            const Bond& bond = bonds[static_cast<std::size_t>(product.center) * n +
+                                     static_cast<std::size_t>(factor.species)];
+            if (factor.n >= (product.factors.size() == 1 ? bond.n_base : bond.n_max) || factor.l > bond.l_max)
+                fail("a bond has fewer radial functions than the basis uses");
+        }
 }
 
 }  // namespace tektite::ace

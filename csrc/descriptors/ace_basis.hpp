@@ -68,4 +68,8 @@ private:
     std::vector<std::int32_t> first_function_;
 };
 
+/// Throws Error(invalid_argument) unless bonds, [n_elements][n_elements] with the centre first, have sizes
+/// that fit, parameters that mean something, and all the radial functions that the basis uses.
+void check_bonds(std::span<const Bond> bonds, const Basis& basis);
+
 }  // namespace tektite::ace

@@ -12,18 +12,11 @@
 #include "basis/spherical_harmonics.hpp"
 #include "descriptors/ace_basis.hpp"
 #include "models/ace/tables.hpp"
+#include "models/ace/term_sources.hpp"
 #include "models/ace/training/kernels/views.hpp"
 #include "models/ace/training/trainable_ace.hpp"
 
 namespace tektite::ace::training {
-
-/// Terms of Basis::combine() as combinations of functions: term t is the sum over k in [begin[t],
-/// begin[t + 1]) of value[k] times the coefficients of function[k].
-struct TermSources {
-    explicit TermSources(const Basis& basis);
-    std::vector<std::size_t> begin, function;
-    std::vector<double> value;
-};
 
 /// Sums of one thread over centres of one element, see GradientSums.
 struct GradientBuffers {

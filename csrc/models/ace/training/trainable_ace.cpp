@@ -10,7 +10,6 @@
 
 #include "base/cpu.hpp"
 #include "base/thread_pool.hpp"
-#include "basis/radial_polynomial.hpp"
 #include "models/ace/kernel_table.hpp"
 #include "models/ace/radial.hpp"
 #include "models/ace/training/center_model.hpp"
@@ -148,9 +147,7 @@ TrainableAce::Implementation::Implementation(std::shared_ptr<const Basis> basis,
     if (embeddings.size() != n_elements || embeddings[0].n_density() < 1)
         fail("needs one embedding with at least one density for each of the " + std::to_string(n_elements) +
              " elements");
-    if (bonds.size() != n_elements * n_elements)
-        fail("needs " + std::to_string(n_elements * n_elements) + " bonds, got " +
-             std::to_string(bonds.size()));
+    check_bonds(bonds, *basis_);
     layout.n_elements = n_elements;
     layout.n_functions = static_cast<std::size_t>(basis_->n_functions());
     layout.n_density = static_cast<std::size_t>(embeddings[0].n_density());
@@ -164,13 +161,10 @@ TrainableAce::Implementation::Implementation(std::shared_ptr<const Basis> basis,
     for (const Bond& bond : bonds) {
         const auto size = static_cast<std::size_t>(bond.n_max) * static_cast<std::size_t>(bond.l_max + 1) *
                           static_cast<std::size_t>(bond.n_base);
-        if (bond.coefficients.size() != size) fail("a bond has radial coefficients of a wrong size");
-        if (!(bond.cutoff > 0.0)) fail("a bond has no cutoff");
         if (bond.core_prefactor != 0.0 || bond.inner_cutoff_type == "zbl")
             throw Error(ErrorCode::unsupported,
                         "ACE training: bonds with a core repulsion of their own cannot be trained; take the "
                         "repulsion as a model of its own in a sum");
-        if (bond.basis == "Polynomial") check_polynomial_radial_basis(bond.parameters, bond.cutoff);
         layout.radial.push_back(layout.size);
         layout.size += size;
         cutoff = std::max(cutoff, bond.cutoff);
@@ -187,14 +181,6 @@ TrainableAce::Implementation::Implementation(std::shared_ptr<const Basis> basis,
     first_.n_density_max = static_cast<int>(layout.n_density);
     const std::vector<double> ones(layout.n_functions * layout.n_density, 1.0);
     first_.functions = basis_->combine(ones, first_.n_density_max);
-    for (std::size_t k = 0, factor = 0; k < first_.functions.rank.size(); ++k)
-        for (int t = 0; t < first_.functions.rank[k]; ++t, ++factor) {
-            const Bond& bond = first_.bond(first_.functions.center[k], first_.functions.species[factor]);
-            const int n = first_.functions.n[factor], rank = first_.functions.rank[k];
-            if (n >= (rank == 1 ? bond.n_base : bond.n_max) || first_.functions.l[factor] > bond.l_max)
-                fail("a bond has fewer radial functions than the basis uses");
-        }
-
     std::vector<CenterTables> tables = make_tables(first_, std::vector<int>(n_elements, 1));
     int l_max = 0;
     for (const CenterTables& t : tables) l_max = std::max(l_max, t.base.l_max);
