@@ -34,7 +34,7 @@ from tektite.fit import fit_frames, run_config
 from tektite.fit.dataset import make_targets, measure_distances, read_data
 from tektite.fit.export import ace_contents, potential_of
 from tektite.fit.model import LinearAce
-from tektite.fit.radial import make_bonds
+from tektite.fit.radial import make_bonds, resolve_cutoff
 from tektite.potential import load
 
 
@@ -421,3 +421,20 @@ def test_command(tmp_path: Path, frames: list[Frame]) -> None:
     result = runner.invoke(app, ["fit", str(path)])
     assert result.exit_code == 1
     assert "'basis.n_maximum' is not known; did you mean 'n_max'?" in result.output
+
+
+def test_automatic_cutoff() -> None:
+    """35 atoms at the density of the crystal; a few clusters and slabs do not change it."""
+    frames = label(silicon_structures(3) + [ase.build.bulk("Si")] * 8, teacher(["Si"]))
+    basis = small_config(basis={**SMALL_BASIS, "cutoff": "automatic"}).basis
+    density = 2 / ase.build.bulk("Si").get_volume()
+    expected = (35 / (4 / 3 * np.pi * density)) ** (1 / 3)
+    assert resolve_cutoff(basis, frames).cutoff == pytest.approx(expected, abs=0.026)
+    clusters = [f for f in frames if not f.atoms.pbc.any()]
+    with pytest.raises(ValueError, match="periodic in all three"):
+        resolve_cutoff(basis, clusters)
+    assert resolve_cutoff(small_config().basis, frames).cutoff == 4.5
+    config = small_config(basis={**SMALL_BASIS, "cutoff": "automatic"})
+    lines: list[str] = []
+    fit_frames(config, frames, say=lines.append)
+    assert lines[0].startswith("cutoff: 5.")

@@ -79,9 +79,11 @@ class DataConfig(_Section):
 class BasisConfig(_Section):
     """Which functions the model has: all invariant products within these limits."""
 
-    cutoff: float | Pairs = Field(
+    cutoff: float | Pairs | Literal["automatic"] = Field(
         5.5,
-        description="Cutoff, Å, or one for each pair (`{Si-O: 5, default: 5.5}`).",
+        description="Cutoff, Å, or one for each pair (`{Si-O: 5, default: 5.5}`); `automatic`: the "
+        "radius of a sphere that holds 35 atoms at the median number density of the periodic "
+        "training frames.",
     )
     n_max: list[int] = Field(
         [14, 10, 8, 5],

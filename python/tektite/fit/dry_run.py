@@ -25,7 +25,7 @@ from tektite.fit.least_squares import triangular_factor
 from tektite.fit.linear import free_columns
 from tektite.fit.model import LinearAce
 from tektite.fit.objective import Objective
-from tektite.fit.radial import cutoffs, make_bonds
+from tektite.fit.radial import cutoffs, make_bonds, resolve_cutoff
 from tektite.fit.trainable import TrainableAce
 from tektite.potential import default_threads
 
@@ -107,16 +107,15 @@ def estimate(
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
     elements = find_elements(train, config.elements)
-    cutoff = cutoffs(config.basis, elements)
+    basis = resolve_cutoff(config.basis, train)
+    cutoff = cutoffs(basis, elements)
     distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
     energies, source = isolated_energies(
         train, distances.isolated, elements, config.isolated_energies
     )
     near = [f for f, alone in zip(train, distances.isolated) if not alone]
     targets = [t for t in make_targets(near, elements, energies, config.loss, None) if t.n_rows]
-    model = LinearAce(
-        config.basis, elements, make_bonds(config.basis, config.radial, elements, distances)
-    )
+    model = LinearAce(config.basis, elements, make_bonds(basis, config.radial, elements, distances))
     described = model.basis.describe()
     n_ranks = len(config.basis.n_max)
     functions = {

@@ -26,7 +26,7 @@ from tektite.fit.dataset import (
 from tektite.fit.export import Contents, baseline_contents, potential_of
 from tektite.fit.least_squares import TriangularFactor, combine
 from tektite.fit.model import LinearAce
-from tektite.fit.radial import cutoffs, make_bonds
+from tektite.fit.radial import cutoffs, make_bonds, resolve_cutoff
 from tektite.fit.regression import (
     Solution,
     solve_cross_validation,
@@ -152,7 +152,10 @@ def fit_linear(
         raise DataError("there are no frames to fit to")
     elements = find_elements(train, config.elements)
     check_groups(train, config.loss)
-    cutoff = cutoffs(config.basis, elements)
+    basis = resolve_cutoff(config.basis, train)
+    cutoff = cutoffs(basis, elements)
+    if config.basis.cutoff == "automatic":
+        say(f"cutoff: {basis.cutoff} Å")
     distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
     energies, source = isolated_energies(
         train, distances.isolated, elements, config.isolated_energies
@@ -174,7 +177,7 @@ def fit_linear(
             "nothing to fit: no frame with neighbours has energies, forces or stresses of a "
             "weight above zero"
         )
-    bonds = make_bonds(config.basis, config.radial, elements, distances)
+    bonds = make_bonds(basis, config.radial, elements, distances)
     model = LinearAce(config.basis, elements, bonds)
     if model.n_functions == 0:
         raise ValueError("'basis': these limits leave no function at all")

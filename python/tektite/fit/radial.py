@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tektite import _core
+from tektite.data import Frame
 from tektite.fit.config import BasisConfig, RadialConfig
 from tektite.fit.dataset import Distances
 
@@ -71,6 +72,32 @@ def pair_values(
         a, b = np.argwhere(np.isnan(values))[0]
         raise ValueError(f"'{key}' has neither the pair {elements[a]}-{elements[b]} nor 'default'")
     return values
+
+
+_NEIGHBORS = 35  # in the automatic cutoff
+
+
+def resolve_cutoff(basis: BasisConfig, frames: Sequence[Frame]) -> BasisConfig:
+    """Return the limits with a number in place of the automatic cutoff (rounded to 0.05 angstrom).
+
+    Raises
+    ------
+    ValueError
+        No frame is periodic in all directions, so that there is no density.
+    """
+    if basis.cutoff != "automatic":
+        return basis
+    densities = [
+        len(frame.atoms) / frame.atoms.get_volume()
+        for frame in frames
+        if frame.atoms.pbc.all() and frame.atoms.cell.rank == 3 and len(frame.atoms)
+    ]
+    if not densities:
+        raise ValueError(
+            "'basis.cutoff' cannot be automatic: no frame is periodic in all three directions"
+        )
+    radius = (_NEIGHBORS / (4.0 / 3.0 * np.pi * float(np.median(densities)))) ** (1.0 / 3.0)
+    return basis.model_copy(update={"cutoff": round(20.0 * radius) / 20.0})
 
 
 def cutoffs(basis: BasisConfig, elements: Sequence[str]) -> NDArray[np.float64]:
