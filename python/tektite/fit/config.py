@@ -491,5 +491,7 @@ def resolve_paths(config: AnyConfig, path: Path) -> AnyConfig:
         validation = training.validation.model_copy(
             update={"files": place(training.validation.files)}
         )
-        update["training"] = training.model_copy(update={"validation": validation})
+        update["training"] = training.model_copy(
+            update={"validation": validation, "start": place(training.start)}
+        )
     return config.model_copy(update=update)

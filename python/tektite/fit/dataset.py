@@ -162,7 +162,7 @@ def measure_distances(
     return Distances(np.where(np.isfinite(minimum), minimum, 0.0), nearest, isolated)
 
 
-def _energies_of_atoms_apart(
+def energies_of_atoms_apart(
     frames: Sequence[Frame], elements: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Energies of isolated atoms from frames in which no atom has a neighbour, (n_elements,).
@@ -203,7 +203,7 @@ def isolated_energies(
             raise DataError(f"isolated_energies has {', '.join(extra)}, which the data have not")
         return np.array([wanted[s] for s in elements], dtype=np.float64), "given"
     apart = [f for f, alone in zip(frames, isolated) if alone and f.energy is not None]
-    found, determined = _energies_of_atoms_apart(apart, elements)
+    found, determined = energies_of_atoms_apart(apart, elements)
     if determined.all() and wanted != "fit":
         return found, "from the data"
     if wanted == "from_data":

@@ -42,6 +42,7 @@ def ace_contents(
         "isolated_energies": [float(e) for e in energies],
         "embeddings": [linear] * len(model.elements),
         "bonds": bonds,
+        "basis": model.limits,
     }
     functions = model.basis.combine(np.asarray(coefficients, dtype=np.float64).reshape(-1, 1))
     arrays = {f"functions.{name}": values for name, values in functions.items()}

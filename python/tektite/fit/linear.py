@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,9 @@ from tektite.fit.regression import (
 )
 from tektite.fit.weighting import FrameWeights
 from tektite.potential import Potential, default_threads
+
+if TYPE_CHECKING:
+    from tektite.fit.start import Start
 
 
 @dataclasses.dataclass
@@ -144,23 +148,41 @@ def fit_linear(
     train: Sequence[Frame],
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
+    start: Start | None = None,
 ) -> LinearFit:
-    """Fit the linear model; arguments and errors as `tektite.fit.fit_frames`."""
+    """Fit the linear model; arguments and errors as `tektite.fit.fit_frames`.
+
+    start: a model whose elements, basis, bonds, isolated atoms and baseline are to be used.
+    """
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
     if not train:
         raise DataError("there are no frames to fit to")
-    elements = find_elements(train, config.elements)
     check_groups(train, config.loss)
     basis = resolve_cutoff(config.basis, train)
+    if start is None:
+        elements = find_elements(train, config.elements)
+    else:
+        elements, basis = start.all_elements(train), start.basis(basis)
     cutoff = cutoffs(basis, elements)
+    if start is not None:
+        cutoff = start.cutoffs(cutoff)
     if config.basis.cutoff == "automatic":
         say(f"cutoff: {basis.cutoff} Å")
     distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
-    energies, source = isolated_energies(
-        train, distances.isolated, elements, config.isolated_energies
-    )
+    bonds = make_bonds(basis, config.radial, elements, distances)
     baseline = baseline_contents(config.baseline, elements, distances)
+    if start is None:
+        energies, source = isolated_energies(
+            train, distances.isolated, elements, config.isolated_energies
+        )
+    else:
+        energies, source = start.isolated_energies(
+            train, distances.isolated, elements, config.isolated_energies
+        )
+        bonds = start.bonds(bonds, len(elements))
+        baseline = start.baseline_with(baseline, elements)
+        distances = start.distances(distances)
     near = [f for f, alone in zip(train, distances.isolated) if not alone]
     weights = FrameWeights(config.loss.weighting, near, elements)
     targets = make_targets(
@@ -177,8 +199,7 @@ def fit_linear(
             "nothing to fit: no frame with neighbours has energies, forces or stresses of a "
             "weight above zero"
         )
-    bonds = make_bonds(basis, config.radial, elements, distances)
-    model = LinearAce(config.basis, elements, bonds)
+    model = LinearAce(basis, elements, bonds)
     if model.n_functions == 0:
         raise ValueError("'basis': these limits leave no function at all")
     density = config.prior.density or model.density_scale(targets)

@@ -40,6 +40,12 @@ class LinearAce:
         self._config = config
 
     @property
+    def limits(self) -> dict[str, Any]:
+        """Limits of the basis, from which it can be made again."""
+        names = ("n_max", "l_max", "max_degree", "l_weight")
+        return {name: getattr(self._config, name) for name in names}
+
+    @property
     def n_functions(self) -> int:
         """Number of functions over all centre elements."""
         return self.basis.n_functions

@@ -19,6 +19,7 @@ from tektite.fit.least_squares import combine, triangular_factor
 from tektite.fit.linear import LinearFit
 from tektite.fit.penalties import Penalties, Smoothness
 from tektite.fit.problem import Problem, prepare
+from tektite.fit.start import Start
 from tektite.fit.trainable import TrainableAce
 from tektite.fit.trainer import Row, Trained, Trainer
 from tektite.fit.training_config import TrainingConfig
@@ -74,6 +75,36 @@ def _pair_densities(linear: LinearFit, n_targets: int = 50) -> tuple[NDArray[np.
     return pair, mean[centers]
 
 
+def make_model_from(
+    linear: LinearFit, start: Start, basis: BasisConfig, config: TrainingConfig
+) -> tuple[TrainableAce, NDArray[np.bool_]]:
+    """Return the model of a file, extended to further elements, and which functions it had.
+
+    Functions of elements that are new begin at zero.
+    """
+    n = len(linear.elements)
+    model = TrainableAce(
+        basis,
+        linear.elements,
+        linear.model.bonds,
+        prefactors=start.extended(start.prefactors, n),
+        exponents=start.extended(start.exponents, n),
+        embedding=start.model.embedding,
+        radial=config.radial,
+        fit_prefactors=config.embedding.fit_prefactors,
+        fit_exponents=config.embedding.fit_exponents,
+    )
+    own = [np.ravel(bond["coefficients"]) for bond in linear.model.bonds]
+    made = model.contents(np.zeros(n))[1]["bonds.coefficients"]
+    if not np.array_equal(np.concatenate(own), made):
+        raise DataError(
+            f"training.radial is {config.radial}, but the bonds that would share radial functions "
+            "have different ones in training.start: choose 'bond', 'pair' or 'fixed'"
+        )
+    model.coefficients, known = start.coefficients(model.basis)
+    return model, known
+
+
 @dataclasses.dataclass
 class Preconditioner:
     """Makes variables in which the loss is as round as the linear fit knows it to be.
@@ -125,13 +156,19 @@ class Preconditioner:
         factor = self._factor(columns, self._slope_ratio(p))
         return Whitened(indices, factor, self.linear.solution.noise)
 
-    def solve_linear_part(self, problem: Problem, start: Array) -> Array:
+    def solve_linear_part(
+        self, problem: Problem, start: Array, functions: NDArray[np.int64] | None = None
+    ) -> Array:
         """Best coefficients of the first density, and shifts, with all the rest as it is.
+
+        functions: only these; None: all.
 
         In whitened variables the loss is |z - z_best|² + constant, so that one step of half the
         gradient is exact; a second one removes rounding.
         """
-        transform = self._density(0, np.arange(self.model.n_functions))
+        if functions is None:
+            functions = np.arange(self.model.n_functions)
+        transform = self._density(0, functions)
         for _ in range(2):
             variables = Variables(start, [transform])
             _, gradient, _ = problem.value_and_gradient(start)
@@ -192,8 +229,10 @@ class Preconditioner:
 
 
 def make_penalties(model: TrainableAce, linear: LinearFit, config: TrainingConfig) -> Penalties:
-    """Penalties of the configuration; coefficients are drawn to zero."""
+    """Penalties of the configuration; coefficients are drawn to zero, or to those of a start."""
     n_density = model.n_density
+    fresh = config.start is None
+    center = np.zeros(model.n_functions * n_density) if fresh else model.coefficients.ravel()
     noise, strength = linear.solution.noise, linear.solution.strength
     widths = np.repeat(noise * linear.sizes / np.sqrt(strength), n_density)
     radial = [block for name, block in model.blocks.items() if name.startswith("radial/")]
@@ -207,7 +246,7 @@ def make_penalties(model: TrainableAce, linear: LinearFit, config: TrainingConfi
         config.penalty,
         np.arange(model.n_functions * n_density),
         widths,
-        np.zeros(model.n_functions * n_density),
+        center,
         radial,
         model.parameters,
         smoothness,
@@ -234,24 +273,32 @@ def train_nonlinear(
     checkpoint: Checkpoint,
     threads: int,
     watch: Callable[[int, int, Row | None], None] = lambda stage, iteration, row: None,
+    start_model: Start | None = None,
 ) -> NonlinearFit:
-    """Train on the targets of a linear fit, beginning with its result.
+    """Train on the targets of a linear fit, beginning with its result or with a model of a file.
 
     Raises
     ------
     DataError
         `freeze` names no block; the checkpoint belongs to something else.
     """
-    model = make_model(linear, basis, config)
+    new_functions: NDArray[np.int64] | None = None
+    if start_model is None:
+        model = make_model(linear, basis, config)
+    else:
+        model, known = make_model_from(linear, start_model, start_model.basis(basis), config)
+        new_functions = np.flatnonzero(~known)
     data = prepare(model, linear.targets, config.huber, threads)
     held = prepare(model, validation, config.huber, threads) if validation else None
     penalties = make_penalties(model, linear, config)
     problem = Problem(model, data, linear.free, linear.solution.noise, penalties, threads)
-    start = np.concatenate([model.parameters, linear.solution.free])
+    shifts = linear.solution.free if start_model is None else np.zeros(linear.free.shape[1])
+    start = np.concatenate([model.parameters, shifts])
     curvature = problem.curvature(start, config.seed)
     preconditioner = Preconditioner(model, linear, config, curvature)
     preconditioner.frozen()
-    start = preconditioner.solve_linear_part(problem, start)
+    if new_functions is None or len(new_functions):
+        start = preconditioner.solve_linear_part(problem, start, new_functions)
     watched = {"validation": held} if held is not None else {}
     trainer = Trainer(problem, config, preconditioner, held, watched, checkpoint, watch)
     trained = trainer.run(start)

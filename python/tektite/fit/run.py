@@ -203,7 +203,7 @@ def write_results(
                     "data": True,
                     "output": True,
                     "threads": True,
-                    "training": {"validation"},
+                    "training": {"validation", "start"},
                 },
             ),
         ),

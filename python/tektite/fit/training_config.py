@@ -70,11 +70,14 @@ class PenaltyConfig(Section):
     """What is added to the loss.
 
     c are the coefficients, s their standard deviations under the prior of the linear fit and σ that
-    of its weighted residuals, so that l2 = 1 is what the linear model was found with.
+    of its weighted residuals, so that l2 = 1 is what the linear model was found with. c_0 is 0, or
+    the coefficients of `start`.
     """
 
-    l2: float = Field(1.0, ge=0, description="Multiplies σ² Σ (c/s)².")
-    l1: float = Field(0.0, ge=0, description="Multiplies σ² Σ |c/s| (rounded at the origin).")
+    l2: float = Field(1.0, ge=0, description="Multiplies σ² Σ ((c - c_0)/s)².")
+    l1: float = Field(
+        0.0, ge=0, description="Multiplies σ² Σ |(c - c_0)/s| (rounded at the origin)."
+    )
     radial_width: float = Field(
         0.3,
         gt=0,
@@ -179,6 +182,12 @@ class TrainingConfig(Section):
         [],
         description="Blocks of parameters that stay, with wildcards: `coefficients/Si`, "
         "`radial/Si-O`, `prefactors/*`, `exponents/*`.",
+    )
+    start: Path | None = Field(
+        None,
+        description="A model file to go on from (fine-tuning); its elements, basis, bonds, "
+        "embedding, isolated atoms and baseline are kept, and c_0 are its coefficients. Elements "
+        "that only the data have are added. Null: from the linear model.",
     )
     seed: int = Field(1, ge=0, description="Decides all that is random.")
 

@@ -22,7 +22,9 @@ from tektite.fit.export import Contents, ace_contents, potential_of, sum_content
 from tektite.fit.linear import LinearFit, fit_linear
 from tektite.fit.nonlinear import NonlinearFit, train_nonlinear
 from tektite.fit.run import errors_of
+from tektite.fit.start import Start
 from tektite.fit.trainer import Row
+from tektite.modelfile import sha256
 from tektite.neighbors import neighbor_list
 from tektite.potential import Potential, default_threads
 from tektite.report import ErrorTable
@@ -108,6 +110,8 @@ def _fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
             arrays += [f.atoms.numbers, f.atoms.positions, f.atoms.cell.array, f.atoms.pbc]
             arrays += [np.array(v) for v in (f.energy, f.forces, f.stress) if v is not None]
     described = config.model_dump(mode="json", by_alias=True, exclude={"data", "output", "threads"})
+    if config.training is not None and config.training.start is not None:
+        described["start"] = sha256(config.training.start)
     return fingerprint(described, arrays)
 
 
@@ -140,10 +144,14 @@ def _train(
 ) -> tuple[LinearFit, NonlinearFit, Potential, Contents]:
     assert config.training is not None
     threads = config.threads or default_threads()
-    linear = fit_linear(config, train, progress, say)
+    start = None
+    if config.training.start is not None:
+        start = Start(config.training.start)
+        start.check(config)
+    linear = fit_linear(config, train, progress, say, start)
     held = _targets(config, linear, validation)
     nonlinear = train_nonlinear(
-        linear, config.basis, config.training, held, checkpoint, threads, watch
+        linear, config.basis, config.training, held, checkpoint, threads, watch, start
     )
     ace = nonlinear.model.contents(nonlinear.energies)
     contents = sum_contents(ace, linear.baseline, linear.distances)
