@@ -230,6 +230,45 @@ def total(
     return metadata, arrays
 
 
+def random_neural(
+    elements: list[str], seed: int, members: int = 2, activation: str = "tanh"
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Networks with random weights on SOAP, the last element in no channel of its own."""
+    rng = np.random.default_rng(seed)
+    n_max, l_max, hidden = 3, 2, [6, 5]
+    channels = [[e] for e in elements[:2]]
+    size = n_max * len(channels)
+    widths = [size * (size + 1) // 2 * (l_max + 1), *hidden, 1]
+    metadata = {
+        "family": "neural",
+        "elements": elements,
+        "cutoff": 4.0,
+        "isolated_energies": [float(e) for e in rng.normal(size=len(elements))],
+        "descriptor": {
+            "kind": "soap",
+            "radial_basis": "equispaced_gaussian",
+            "n_max": n_max,
+            "l_max": l_max,
+            "cutoff": 4.0,
+            "cutoff_transition_width": 1.0,
+            "sigma": 0.6,
+            "normalise": seed % 2 == 0,
+            "channels": channels,
+        },
+        "activation": activation,
+        "hidden": hidden,
+        "members": members,
+    }
+    arrays = {}
+    for m in range(members):
+        for e in range(len(elements)):
+            for k, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
+                name = f"networks.{m}.{e}.{k}"
+                arrays[f"{name}.weights"] = 0.5 * rng.normal(size=(n_out, n_in))
+                arrays[f"{name}.biases"] = 0.5 * rng.normal(size=n_out)
+    return metadata, arrays
+
+
 MODELS = {
     "zbl-Si": lambda: zbl(["Si"]),
     "table-Si": lambda: morse_table(["Si"]),
@@ -239,5 +278,7 @@ MODELS = {
     "ace-Cu-O-Si": lambda: random_ace(["Cu", "O", "Si"], seed=3, max_rank=3, n_functions=18),
     "gap-Si": lambda: random_gap(["Si"], seed=1),
     "gap-O-Si": lambda: random_gap(["O", "Si"], seed=2, variance=False),
+    "neural-Si": lambda: random_neural(["Si"], seed=1, activation="silu"),
+    "neural-O-Si": lambda: random_neural(["O", "Si"], seed=2, members=1),
     "sum-Si-O": lambda: total(zbl(["Si", "O"]), random_ace(["Si"], seed=4, max_rank=2)),
 }

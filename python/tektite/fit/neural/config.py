@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The configuration of a neural fit: every key, its default and what it means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from tektite.fit.config import (
+    BaselineConfig,
+    DataConfig,
+    LossConfig,
+    OutputConfig,
+    Symbol,
+    _Section,
+    explain,
+    read_yaml,
+    resolve_paths,
+)
+
+
+class DescriptorConfig(_Section):
+    """The SOAP power spectrum, whose components are what the networks see."""
+
+    cutoff: float = Field(5.0, gt=0, description="Cutoff, Å.")
+    cutoff_transition_width: float = Field(
+        1.0, ge=0, description="Range below the cutoff over which neighbours fade, Å."
+    )
+    n_max: int = Field(8, ge=1, le=32, description="Number of radial functions.")
+    l_max: int = Field(6, ge=0, le=15, description="Largest angular momentum.")
+    sigma: float = Field(0.5, gt=0, description="Width of the Gaussians that smear the atoms, Å.")
+    radial_basis: Literal["equispaced_gaussian", "gto"] = Field(
+        "equispaced_gaussian", description="See [SOAP](soap.md)."
+    )
+    normalise: bool = Field(
+        False,
+        description="Whether the vector is divided by its length, which hides how many neighbours "
+        "there are.",
+    )
+
+
+class NetworkConfig(_Section):
+    """One feed-forward network for each element, several members for an uncertainty."""
+
+    hidden: list[int] = Field([64, 64], description="Widths of the hidden layers.")
+    activation: Literal["tanh", "silu"] = Field("silu", description="Between the layers.")
+    members: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="Networks trained from different random numbers. Their mean is the model, their "
+        "spread its uncertainty; the descriptor is evaluated once for all of them.",
+    )
+
+    @field_validator("hidden")
+    @classmethod
+    def _widths(cls, value: list[int]) -> list[int]:
+        if any(not 1 <= width <= 65536 for width in value) or len(value) > 64:
+            raise ValueError("hidden must be a list of at most 64 widths from 1 to 65536")
+        return value
+
+
+class OptimiserConfig(_Section):
+    """AdamW in mini-batches; the learning rate falls along half a cosine to 1 % of its start."""
+
+    epochs: int = Field(300, ge=1, description="Passes through the training data.")
+    batch_size: int = Field(8, ge=1, description="Frames of one step.")
+    learning_rate: float = Field(3e-3, gt=0, description="At the start.")
+    weight_decay: float = Field(1e-4, ge=0, description="Of AdamW.")
+    max_gradient: float = Field(
+        10.0, gt=0, description="Longer gradients are shortened to this multiple of their average."
+    )
+    validation: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Share of the training frames that is kept back; the parameters with the "
+        "smallest loss on them are the result. 0: the last parameters.",
+    )
+    seed: int = Field(1, ge=0, description="Of weights, batches and the frames kept back.")
+    checkpoint_seconds: float = Field(
+        30.0,
+        ge=0,
+        description="A run that was killed goes on from its last checkpoint, written this often.",
+    )
+
+
+class NeuralFitConfig(_Section):
+    """Configuration of `tektite fit` with `family: neural`.
+
+    Needs torch (`pip install tektite[train]`); the model runs without. Relative paths are relative
+    to the configuration file.
+    """
+
+    family: Literal["neural"] = Field(description="`neural`; without it a linear ACE is fitted.")
+    elements: list[Symbol] | None = Field(
+        None, description="Chemical symbols; null: those of the training data, alphabetically."
+    )
+    data: DataConfig = Field(description="As for [linear ACE](fitting.md#data).")
+    isolated_energies: dict[Symbol, float] | Literal["from_data", "fit"] | None = Field(
+        None,
+        description="Energy (eV) of each isolated atom; `from_data`: of the frames with one atom "
+        "and no neighbour; `fit`: least squares of the energies alone; null: from_data if every "
+        "element has such a frame, otherwise fit.",
+    )
+    baseline: BaselineConfig = Field(
+        BaselineConfig(), description="As for [linear ACE](fitting.md#baseline)."
+    )
+    descriptor: DescriptorConfig = Field(DescriptorConfig(), description="See below.")
+    network: NetworkConfig = Field(NetworkConfig(), description="See below.")
+    loss: LossConfig = Field(LossConfig(), description="As for [linear ACE](fitting.md#loss).")
+    optimiser: OptimiserConfig = Field(OptimiserConfig(), description="See below.")
+    output: OutputConfig = Field(
+        OutputConfig(), description="As for [linear ACE](fitting.md#output)."
+    )
+    threads: int | None = Field(
+        None, ge=1, description="Number of threads; null: as everywhere in Tektite."
+    )
+
+
+def load_neural_config(path: str | Path) -> NeuralFitConfig:
+    """Read and check a configuration file; relative paths become relative to its folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        Not YAML, a key occurs twice, or is unknown, missing or wrong: names it.
+    """
+    path = Path(path).expanduser()
+    content: Any = read_yaml(path)
+    try:
+        config = NeuralFitConfig.model_validate(content)
+    except ValidationError as error:
+        raise ValueError(explain(error, path, NeuralFitConfig)) from None
+    return resolve_paths(config, path)
