@@ -74,7 +74,9 @@ def test_engine_agrees_with_torch(activation: str, hidden: list[int], normalise:
     energies, forces, virials = predict(
         Mean(readouts), systems, torch.from_numpy(systems.species).long()
     )
-    expected = energies.detach().numpy() + [ISOLATED[(a.numbers == 8).astype(int)].sum() for a in frames]
+    expected = energies.detach().numpy() + [
+        ISOLATED[(a.numbers == 8).astype(int)].sum() for a in frames
+    ]
     for instruction_set in ("baseline", "automatic"):
         result = tektite.evaluate(frames, potential, instruction_set=instruction_set)
         np.testing.assert_allclose(result.energies, expected, rtol=0, atol=1e-10)
@@ -95,7 +97,8 @@ def test_forces_are_gradients_of_torch_energies() -> None:
     def energy(positions: np.ndarray, cell: np.ndarray) -> float:
         moved = Atoms(atoms.symbols, positions, cell=cell, pbc=atoms.pbc)
         systems = Systems(soap, [moved])
-        return float(predict(readouts[0], systems, torch.from_numpy(systems.species).long())[0])
+        found = predict(readouts[0], systems, torch.from_numpy(systems.species).long())
+        return float(found[0].detach())
 
     systems = Systems(soap, [atoms])
     _, forces, virials = predict(readouts[0], systems, torch.from_numpy(systems.species).long())
@@ -111,7 +114,9 @@ def test_forces_are_gradients_of_torch_energies() -> None:
         strain[a, b] += 0.5 * h
         strain[b, a] += 0.5 * h
         values = [
-            energy(atoms.positions @ (np.eye(3) + s * strain), atoms.cell @ (np.eye(3) + s * strain))
+            energy(
+                atoms.positions @ (np.eye(3) + s * strain), atoms.cell @ (np.eye(3) + s * strain)
+            )
             for s in (1, -1)
         ]
         numeric = -(values[0] - values[1]) / (2 * h)
@@ -142,7 +147,9 @@ def test_gradient_of_a_loss_on_forces_and_virials() -> None:
         with torch.no_grad():
             parameter += h * direction
         expected = float((parameter.grad * direction).sum())
-        assert (values[0] - values[1]) / (2 * h) == pytest.approx(expected, rel=1e-6, abs=1e-6), name
+        assert (values[0] - values[1]) / (2 * h) == pytest.approx(expected, rel=1e-6, abs=1e-6), (
+            name
+        )
 
 
 def test_second_derivatives_with_respect_to_positions_are_not_zero_by_mistake() -> None:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from rich.console import Console
 
+from tektite.errors import UnsupportedError
 from tektite.fit import run
 from tektite.fit.config import read_yaml
 from tektite.fit.gap import run as run_gap
@@ -20,9 +22,9 @@ def run_config(path: str | Path, console: Console | None = None, restart: bool =
 
     Returns
     -------
-    FitResult, TrainingResult or GapFitResult
-        By the key ``family``: ``ace`` (the default, with or without the section ``training``) or
-        ``gap``.
+    FitResult, TrainingResult, GapFitResult or NeuralFitResult
+        By the key ``family``: ``ace`` (the default, with or without the section ``training``),
+        ``gap`` or ``neural``.
 
     Raises
     ------
@@ -30,10 +32,28 @@ def run_config(path: str | Path, console: Console | None = None, restart: bool =
         The configuration or a data file is missing.
     ValueError, DataError
         The configuration or the data are not as they should be; names the key or frame.
+    UnsupportedError
+        ``neural`` without torch.
     """
     path = Path(path).expanduser()
     content = read_yaml(path)
     family = content.get("family") if isinstance(content, dict) else None
     if family == "gap":
         return run_gap.run_config(path, console)
+    if family == "neural":
+        return _neural().run_config(path, console, restart)
     return run.run_config(path, console, restart)
+
+
+def _neural() -> ModuleType:
+    """The one family that is trained with torch, which is an extra."""
+    try:
+        from tektite.fit.neural import run as run_neural
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UnsupportedError(
+            "family: neural is trained with torch, which is not installed: pip install "
+            "'tektite[train]'"
+        ) from None
+    return run_neural

@@ -15,6 +15,7 @@ from tektite.fit.config import (
     BaselineConfig,
     DataConfig,
     FitConfig,
+    LossConfig,
     OutputConfig,
     _section_of,
 )
@@ -88,7 +89,7 @@ def reference_markdown(root: type[BaseModel] = FitConfig) -> str:
     """
     shared: tuple[type[BaseModel], ...] = ()
     if root is not FitConfig:
-        shared = (DataConfig, BaselineConfig, OutputConfig)
+        shared = (DataConfig, BaselineConfig, LossConfig, OutputConfig)
     return "\n".join(_lines(root, "", shared)).rstrip() + "\n"
 
 
@@ -106,8 +107,10 @@ if __name__ == "__main__":
     from pathlib import Path
 
     from tektite.fit.gap.config import GapFitConfig
+    from tektite.fit.neural.config import NeuralFitConfig
 
+    families = {"gap": GapFitConfig, "neural": NeuralFitConfig}
     for name in sys.argv[1:]:
         path = Path(name)
-        config = GapFitConfig if path.stem == "gap" else FitConfig
+        config = families.get(path.stem, FitConfig)
         path.write_text(update(path.read_text(encoding="utf-8"), config), encoding="utf-8")

@@ -50,8 +50,8 @@ class NetworkConfig(_Section):
         1,
         ge=1,
         le=100,
-        description="Networks trained from different random numbers. Their mean is the model, their "
-        "spread its uncertainty; the descriptor is evaluated once for all of them.",
+        description="Networks trained from different random numbers. Their mean is the model, "
+        "their spread its uncertainty; the descriptor is evaluated once for all of them.",
     )
 
     @field_validator("hidden")

@@ -92,6 +92,10 @@ def _identity(config: NeuralFitConfig, frames: Sequence[Frame], member: int) -> 
     return digest.hexdigest()
 
 
+def _member_file(checkpoint: Path, member: int) -> Path:
+    return checkpoint.with_name(f"{checkpoint.stem}-{member}{checkpoint.suffix}")
+
+
 def fit_neural_frames(
     config: NeuralFitConfig,
     train: Sequence[Frame],
@@ -176,7 +180,7 @@ def fit_neural_frames(
                 f"{len(targets) - n_validation} frames and {n_validation} kept back"
             )
         if checkpoint is not None:
-            files.append(checkpoint.with_name(f"{checkpoint.stem}-{member}{checkpoint.suffix}"))
+            files.append(_member_file(checkpoint, member))
         training = Training(
             readout,
             soap,
@@ -233,8 +237,12 @@ def _summary(result: NeuralFitResult) -> dict[str, Any]:
     }
 
 
-def run_config(path: str | Path, console: Console | None = None) -> NeuralFitResult:
+def run_config(
+    path: str | Path, console: Console | None = None, restart: bool = False
+) -> NeuralFitResult:
     """Fit as a configuration file says, print the errors and write all files.
+
+    restart: forget what a fit that was killed had reached.
 
     Raises
     ------
@@ -247,6 +255,10 @@ def run_config(path: str | Path, console: Console | None = None) -> NeuralFitRes
     config = load_neural_config(path)
     check_output(config.output, path)
     assert config.output.model is not None
+    checkpoint = config.output.model.with_suffix(".checkpoint")
+    if restart:
+        for member in range(config.network.members):
+            _member_file(checkpoint, member).unlink(missing_ok=True)
     console = console or Console(file=sys.stdout, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(
@@ -262,7 +274,7 @@ def run_config(path: str | Path, console: Console | None = None) -> NeuralFitRes
             test,
             progress,
             console.print,
-            config.output.model.with_suffix(".checkpoint"),
+            checkpoint,
         )
     frames = {"train": train, "test": test}
     write_results(config, result, _summary(result), frames, path)

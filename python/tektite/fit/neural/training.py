@@ -47,7 +47,10 @@ class Batch:
         )
         self.forces = torch.from_numpy(
             np.concatenate(
-                [np.zeros((n, 3)) if t.forces is None else t.forces for t, n in zip(targets, counts)]
+                [
+                    np.zeros((n, 3)) if t.forces is None else t.forces
+                    for t, n in zip(targets, counts)
+                ]
             )
         )
         self.force_weights = torch.from_numpy(
