@@ -17,8 +17,10 @@ from random_models import random_neural
 from systems import random_system
 from tektite.errors import DataError, ModelFileError
 from tektite.fit.families import run_config
-from tektite.fit.neural.network import Readout, neural_contents, predict
+from tektite.fit.neural.config import NeuralFitConfig
+from tektite.fit.neural.network import Readout, lone_features, neural_contents, predict
 from tektite.fit.neural.operations import Systems, features
+from tektite.fit.reference import BEGIN, END, reference_markdown
 from tektite.potential import Potential
 
 ISOLATED = np.array([0.3, -0.7])
@@ -32,7 +34,9 @@ def make(
     generator = torch.Generator().manual_seed(seed)
     mean, spread = rng.normal(size=(2, 2, soap.n_features))
     readouts = [
-        Readout(0.1 * mean, 0.3 + spread**2, hidden, activation, 1.7, generator)
+        Readout(
+            0.1 * mean, 0.3 + spread**2, lone_features(soap), hidden, activation, 1.7, generator
+        )
         for _ in range(members)
     ]
     for readout in readouts:
@@ -218,7 +222,12 @@ def config(tmp_path: Path) -> Path:
         "data": {"train": "train.extxyz", "test": "test.extxyz"},
         "descriptor": {"cutoff": 4.5, "n_max": 4, "l_max": 3},
         "network": {"hidden": [10], "members": 2},
-        "optimiser": {"epochs": 12, "batch_size": 4, "checkpoint_seconds": 0},
+        "optimiser": {
+            "epochs": 30,
+            "batch_size": 4,
+            "learning_rate": 0.01,
+            "checkpoint_seconds": 0,
+        },
         "threads": 1,
     }
     path = tmp_path / "si.yaml"
@@ -273,8 +282,16 @@ def test_bad_configurations_name_the_key(config: Path) -> None:
     for old, new, message in (
         ("hidden", "hiden", "did you mean 'hidden'"),
         ("n_max: 4", "n_max: 0", "descriptor.n_max"),
-        ("epochs: 12", "epochs: 12\n  validation: 1.5", "optimiser.validation"),
+        ("epochs: 30", "epochs: 30\n  validation: 1.5", "optimiser.validation"),
     ):
         config.write_text(text.replace(old, new))
         with pytest.raises(ValueError, match=message):
             run_config(config)
+
+
+def test_reference_in_the_documentation_is_up_to_date() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "neural.md").read_text(encoding="utf-8")
+    part = text.split(BEGIN)[1].split(END)[0]
+    assert part == "\n" + reference_markdown(NeuralFitConfig) + "\n", (
+        "run: python -m tektite.fit.reference docs/neural.md"
+    )

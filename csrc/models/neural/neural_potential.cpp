@@ -66,6 +66,7 @@ public:
         scratch_.resize(tables.scratch * w);
         outputs_.resize(w * static_cast<std::size_t>(n_members_));
         sums_.resize(w);
+        subtract_lone_atoms(isa);
     }
 
     [[nodiscard]] int lanes() const override { return descriptor_->lanes(); }
@@ -76,7 +77,7 @@ public:
     [[nodiscard]] std::size_t memory() const override {
         return descriptor_->memory() +
                (features_.capacity() + adjoint_.capacity() + scratch_.capacity()) * sizeof(T) +
-               (outputs_.capacity() + sums_.capacity()) * sizeof(double);
+               (outputs_.capacity() + sums_.capacity() + alone_.capacity()) * sizeof(double);
     }
 
     void compute(EdgeBlock& block, double* energies, double* uncertainties) override {
@@ -91,10 +92,15 @@ public:
             double* outputs = outputs_.data() + static_cast<std::size_t>(m) * w;
             if constexpr (std::is_same_v<T, double>)
                 kernels_.evaluate_double(network, lanes(), features_.data(), 1.0 / n_members_,
-                                         scratch_.data(), outputs, sums_.data(), adjoint_.data());
+                                         scratch_.data(), outputs, adjoint_.data());
             else
                 kernels_.evaluate_float(network, lanes(), features_.data(), 1.0 / n_members_, scratch_.data(),
-                                        outputs, sums_.data(), adjoint_.data());
+                                        outputs, adjoint_.data());
+            const double alone = alone_[static_cast<std::size_t>(m) * isolated_.size() + element];
+            for (std::size_t b = 0; b < w; ++b) {
+                outputs[b] -= alone;
+                sums_[b] += outputs[b] / n_members_;
+            }
         }
         for (int b = 0; b < block.n_centers; ++b)
             energies[b] = isolated_[element] + sums_[static_cast<std::size_t>(b)];
@@ -105,6 +111,33 @@ public:
     }
 
 private:
+    /// Sets alone_ to what the networks give for atoms without neighbours, so that their energies are E0.
+    void subtract_lone_atoms(InstructionSet isa) {
+        const std::size_t n_elements = isolated_.size();
+        alone_.assign(static_cast<std::size_t>(n_members_) * n_elements, 0.0);
+        std::vector<double> lone(alone_.size());
+        const double position[3] = {};
+        const std::int32_t center = 0, count = 0, *const row = nullptr;
+        const std::vector<double> squared_cutoffs(n_elements, 1.0);
+        EdgeBlock block;
+        block.lanes = lanes();
+        std::vector<double> energies(static_cast<std::size_t>(lanes()));
+        for (std::size_t e = 0; e < n_elements; ++e) {
+            const auto species = static_cast<std::int32_t>(e);
+            Cluster cluster;
+            cluster.positions = position;
+            cluster.species = {&species, 1};
+            cluster.centers = {&center, 1};
+            cluster.neighbor_rows = {&row, 1};
+            cluster.neighbor_counts = {&count, 1};
+            gather_edges(cluster, cluster.centers, species, squared_cutoffs, isa, block);
+            compute(block, energies.data(), nullptr);
+            for (std::size_t m = 0; m < static_cast<std::size_t>(n_members_); ++m)
+                lone[m * n_elements + e] = outputs_[m * static_cast<std::size_t>(lanes())];
+        }
+        alone_ = lone;
+    }
+
     /// Standard deviation over the members, which are independent draws: with n - 1.
     void spread(int n_centers, double* uncertainties) const {
         const auto w = static_cast<std::size_t>(lanes());
@@ -126,6 +159,7 @@ private:
     int n_members_;
     AlignedVector<T> features_, adjoint_, scratch_;
     std::vector<double> outputs_, sums_;
+    std::vector<double> alone_;  ///< [n_members][n_elements] outputs for an atom without neighbours
 };
 
 class NeuralPotential final : public LocalPotential {

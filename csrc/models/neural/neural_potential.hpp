@@ -11,9 +11,10 @@
 
 namespace tektite::neural {
 
-/// E_i = E0 + mean over the members of their networks of the features of atom i; the uncertainty is the
-/// standard deviation over the members (with n - 1), where there are several. Arrays and keys: family
-/// "neural" in docs/file-format.md. Throws Error(file_damaged | unsupported).
+/// E_i = E0 + mean over the members of f(p_i) - f(p of an atom without neighbours), f being the network of
+/// the atom's element; the uncertainty is the standard deviation over the members (with n - 1), where there
+/// are several. Arrays and keys: family "neural" in docs/file-format.md. Throws Error(file_damaged |
+/// unsupported).
 std::shared_ptr<const Potential> make_neural(const ModelFile& file, const std::string& prefix,
                                              const nlohmann::json& metadata);
 

@@ -65,7 +65,7 @@ void activate(Activation activation, std::size_t n, T* values, T* slopes) {
 
 template <typename T, int W>
 void evaluate(const NetworkView<T>& network, int lanes, const T* features, double weight, T* scratch,
-              double* outputs, double* energies, T* adjoint) {
+              double* outputs, T* adjoint) {
     using V = Vector<T, W>;
     const auto stride = static_cast<std::size_t>(lanes);
     const int n_hidden = network.n_layers - 1;
@@ -92,7 +92,6 @@ void evaluate(const NetworkView<T>& network, int lanes, const T* features, doubl
                        static_cast<double>(
                            x[static_cast<std::size_t>(k) * x_stride + static_cast<std::size_t>(b)]);
             outputs[lane + static_cast<std::size_t>(b)] = sum;
-            energies[lane + static_cast<std::size_t>(b)] += weight * sum;
         }
         T* gradient = place;  // of the output with respect to the values of the layer below
         if (n_hidden == 0) {

@@ -23,12 +23,12 @@ struct NetworkView {
     Activation activation;
 };
 
-/// Adds weight * output to energies[lanes] and weight * d(output)/d(feature) to adjoint[n_features][lanes].
-/// features: [n_features][lanes]; outputs: [lanes] (unweighted, written); scratch: NetworkTables::scratch()
-/// values for each of the kernel's own lanes, 64-byte aligned. lanes: a multiple of the kernel's.
+/// Writes outputs[lanes] and adds weight * d(output)/d(feature) to adjoint[n_features][lanes].
+/// features: [n_features][lanes]; scratch: NetworkTables::scratch() values for each of the kernel's own
+/// lanes, 64-byte aligned. lanes: a multiple of the kernel's.
 template <typename T>
 using NetworkFunction = void (*)(const NetworkView<T>& network, int lanes, const T* features, double weight,
-                                 T* scratch, double* outputs, double* energies, T* adjoint);
+                                 T* scratch, double* outputs, T* adjoint);
 
 /// Kernels of one instruction set.
 struct NetworkKernels {

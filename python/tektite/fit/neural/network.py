@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ase import Atoms
 from numpy.typing import NDArray
 from torch import nn
 
@@ -21,6 +22,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "silu": nn.SiLU}
 class Readout(nn.Module):
     """Energies of atoms from features: a feed-forward network for each element.
 
+    The energy of an atom without neighbours is zero: what its network gives for that is subtracted.
     Features are shifted by their mean and divided by their spread over the training data; the
     output is multiplied by `scale` (eV).
 
@@ -31,15 +33,17 @@ class Readout(nn.Module):
         self,
         mean: NDArray[np.float64],
         spread: NDArray[np.float64],
+        alone: NDArray[np.float64],
         hidden: Sequence[int],
         activation: str,
         scale: float,
         generator: torch.Generator,
     ):
-        """mean, spread: (n_elements, n_features)."""
+        """mean, spread, alone: (n_elements, n_features); alone: of atoms without neighbours."""
         super().__init__()
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("spread", torch.from_numpy(spread))
+        self.register_buffer("alone", torch.from_numpy(alone))
         self.scale = scale
         self.networks = nn.ModuleList()
         for _ in range(len(mean)):
@@ -59,8 +63,9 @@ class Readout(nn.Module):
         for k, network in enumerate(self.networks):
             mine = torch.nonzero(species == k).flatten()
             if len(mine):
-                scaled = (rows[mine] - self.mean[k]) / self.spread[k]
-                energies = energies.index_add(0, mine, self.scale * network(scaled).flatten())
+                values = network((rows[mine] - self.mean[k]) / self.spread[k]).flatten()
+                alone = network((self.alone[k] - self.mean[k]) / self.spread[k])
+                energies = energies.index_add(0, mine, self.scale * (values - alone))
         return energies
 
     def layers(self, element: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -77,6 +82,11 @@ class Readout(nn.Module):
                 weights, biases = self.scale * weights, self.scale * biases
             out.append((weights, biases))
         return out
+
+
+def lone_features(soap: SOAP) -> NDArray[np.float64]:
+    """Features of an atom of each element without neighbours, (n_elements, n_features)."""
+    return np.concatenate(soap.features([Atoms(symbol) for symbol in soap.elements]))
 
 
 def predict(

@@ -32,7 +32,7 @@ from tektite.fit.dataset import (
 )
 from tektite.fit.export import Contents, baseline_contents, potential_of, sum_contents
 from tektite.fit.neural.config import NeuralFitConfig, load_neural_config
-from tektite.fit.neural.network import Readout, neural_contents
+from tektite.fit.neural.network import Readout, lone_features, neural_contents
 from tektite.fit.neural.training import Epoch, Training
 from tektite.fit.run import check_output, errors_of, print_errors, write_results
 from tektite.potential import Potential, default_threads
@@ -153,6 +153,7 @@ def fit_neural_frames(
         raise DataError("nothing to fit: no frame with neighbours has data of a weight above zero")
     soap = SOAP(elements, threads=threads, **config.descriptor.model_dump())
     mean, spread = _scaling(soap, targets, len(elements))
+    alone = lone_features(soap)
     scale = float(
         np.std([t.energy / len(t.species) for t in targets if t.energy is not None] or [1.0])
     )
@@ -168,6 +169,7 @@ def fit_neural_frames(
         readout = Readout(
             mean,
             spread,
+            alone,
             config.network.hidden,
             config.network.activation,
             scale or 1.0,
