@@ -38,6 +38,7 @@ SECTIONS = (
     "accuracy_mixed",
     "instruction_counts",
     "neighbor_lists",
+    "gap_fits",
     "training",
 )
 

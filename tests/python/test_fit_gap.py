@@ -17,9 +17,10 @@ import tektite
 from fit_data import label, mixed_structures, silicon_structures, teacher, write_frames
 from random_models import MODELS
 from systems import random_system
+from tektite import modelfile
 from tektite.cli.app import app
 from tektite.data import Frame
-from tektite.errors import DataError
+from tektite.errors import DataError, UnsupportedError
 from tektite.fit.dataset import Target, species_of
 from tektite.fit.gap.config import GapFitConfig, load_gap_config, parse_gap_config
 from tektite.fit.gap.pair_term import make_pair_terms
@@ -30,6 +31,7 @@ from tektite.fit.gap.targets import make_gap_targets
 from tektite.fit.gap.term import VOIGT, Rows
 from tektite.fit.reference import BEGIN, END, reference_markdown
 from tektite.potential import Potential
+from tektite.report import calibrate
 from tektite.soap import SOAP
 
 GOOD_SOAP = {"cutoff": 5.0, "n_max": 6, "l_max": 4, "n_sparse": 300, "delta": 2.0}
@@ -209,8 +211,8 @@ def test_hyperparameters_are_chosen(method: str) -> None:
     frames = label(silicon_structures(20), _morse())
     test = label(silicon_structures(6, seed=5), _morse())
     sections = {
-        "distance_2b": {"cutoff": 5.0, "delta": 0.01},
-        "soap": {**GOOD_SOAP, "n_sparse": 60, "delta": 0.003, "zeta": [1, 4]},
+        "distance_2b": {"cutoff": 5.0, "delta": 0.05},
+        "soap": {**GOOD_SOAP, "n_sparse": 60, "delta": 0.01, "zeta": [1, 4]},
         "sigma": {"energy": 0.01, "forces": 1.0, "virial": 1.0},
     }
     fixed = fit_gap_frames(
@@ -309,6 +311,39 @@ def test_data_errors() -> None:
 def test_missing_configuration(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such configuration"):
         load_gap_config(tmp_path / "none.yaml")
+
+
+def test_examples_are_valid() -> None:
+    examples = Path(__file__).parents[2] / "examples"
+    for path in (examples / "gap" / "si.yaml", examples / "zuo2020" / "si-gap.yaml"):
+        config = load_gap_config(path)
+        assert config.soap is not None and len(config.data.test_files) == 1
+    assert load_gap_config(examples / "gap" / "si.yaml").data.train_files[0].is_file()
+
+
+def test_calibration(tmp_path: Path) -> None:
+    """Errors rise with uncertainties; the command writes the picture and refuses other models."""
+    frames = label(silicon_structures(30), _morse())
+    test = label(silicon_structures(12, seed=5), _morse())
+    result = fit_gap_frames(_config(distance_2b=None, soap=GOOD_SOAP), frames)
+    found = calibrate(test, result.potential, 1)
+    assert len(found.errors) == sum(len(f.atoms) for f in test)
+    assert found.rank_correlation > 0.3
+    uncertainties, errors = found.binned(4)
+    assert np.all(np.diff(uncertainties) > 0) and errors[-1] > errors[0]
+    everything = np.sqrt(np.mean(found.errors**2))
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(everything, rel=0.05)
+    model, data, picture = (tmp_path / n for n in ("si.mlip", "test.extxyz", "c.png"))
+    modelfile.write(model, *result.contents)
+    write_frames(data, test)
+    command = ["evaluate", str(model), str(data), "--calibration", str(picture), "--threads", "1"]
+    printed = CliRunner().invoke(app, command)
+    assert printed.exit_code == 0 and f"{found.rank_correlation:.2f}" in printed.output
+    assert picture.stat().st_size > 5000
+    with pytest.raises(UnsupportedError):
+        calibrate(test, _morse())
+    with pytest.raises(DataError, match="no frame has forces"):
+        calibrate([], result.potential)
 
 
 def test_documentation_lists_all_keys() -> None:

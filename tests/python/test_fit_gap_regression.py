@@ -191,3 +191,13 @@ def test_rows_in_blocks(sizes: list[int]) -> None:
         result.matrix.T @ result.matrix, everything.T @ everything, atol=1e-10
     )
     assert BlockSum(6).result() is None
+
+
+def test_evidence_of_extreme_hyperparameters() -> None:
+    """Far from the optimum, where the normal equations have no digit left, it is still exact."""
+    p = Problem(n_sparse=9)
+    for scale in (1.0, 1e-3, 1e-6):
+        extreme = Hyperparameters(np.array([1e4, 1e2]), np.full(2, scale))
+        expected = p.regression.solve(extreme).log_evidence
+        assert p.regression.log_evidence(extreme) == pytest.approx(expected, rel=1e-8)
+        assert np.isfinite(p.regression.left_out_loss(extreme, [[0], [1]]))

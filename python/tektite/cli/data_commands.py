@@ -48,13 +48,17 @@ def evaluate(
     plot: Annotated[
         Path | None, typer.Option(help="Write a parity plot (.png, .pdf, .svg).")
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(help="Plot errors of forces against the model's uncertainties."),
+    ] = None,
 ) -> None:
     """Compare a model with reference data: errors by group of frames."""
     from tektite.data import DataKeys, read_frames
     from tektite.evaluation import evaluate as evaluate_systems
     from tektite.files import write_atomically
     from tektite.potential import load
-    from tektite.report import ErrorTable, parity_plot
+    from tektite.report import ErrorTable, calibrate, calibration_plot, parity_plot
 
     potential = load(model)
     keys = DataKeys(
@@ -78,6 +82,13 @@ def evaluate(
     if plot is not None:
         parity_plot(
             plot, frames, result.energies, result.forces, result.stresses, f"{model} / {data}"
+        )
+    if calibration is not None:
+        found = calibrate(frames, potential, threads)
+        calibration_plot(calibration, found, f"{model.name} / {data.name}")
+        console.print(
+            f"written: {calibration}; rank correlation of uncertainties and errors of forces "
+            f"{found.rank_correlation:.2f}"
         )
 
 

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 
 from tektite.fit.gap.regression import Hyperparameters, SparseGp
 
-# Natural logarithms: what is a factor of 1,000 away from the configuration's value is not sought.
-_RANGE = np.log(1e3)
+# Natural logarithms: what is a factor of 100 away from the configuration's value is not sought.
+_RANGE = np.log(100.0)
 
 
 def _minimize(

@@ -32,6 +32,9 @@ from tektite.fit.least_squares import triangular_factor
 
 LARGEST_JITTER = 1e-3
 
+# Up to this condition the normal equations leave errors below 0.1 in |...|² of up to 1e6.
+_LARGEST_CONDITION = 1e9
+
 
 def cholesky_with_jitter(
     covariance: NDArray[np.float64], jitter: float
@@ -163,19 +166,37 @@ class SparseGp:
         total[np.arange(n), np.arange(n)] += 1.0
         return total
 
+    def _factorise(
+        self, hyperparameters: Hyperparameters, chosen: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """R of [W z; 1 0] for some of the data, (M + 1, M + 1), upper triangular, by QR."""
+        n = self.n_points
+        rows = [self._scaled(k, hyperparameters) for k in chosen]
+        return triangular_factor(np.asfortranarray(np.concatenate([*rows, np.eye(n, n + 1)])))
+
+    def _factorise_fast(
+        self, hyperparameters: Hyperparameters, chosen: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """The same but for signs, from the normal equations wherever their condition allows."""
+        n = self.n_points
+        total = self._normal_equations(hyperparameters, chosen)
+        if np.diag(total)[:n].max() > _LARGEST_CONDITION:
+            return self._factorise(hyperparameters, chosen)
+        factor = np.zeros_like(total)
+        factor[:n, :n] = scipy.linalg.cholesky(total[:n, :n])
+        factor[:n, n] = scipy.linalg.solve_triangular(factor[:n, :n], total[:n, n], trans="T")
+        factor[n, n] = np.sqrt(max(float(total[n, n] - factor[:n, n] @ factor[:n, n]), 0.0))
+        return factor
+
     def log_evidence(self, hyperparameters: Hyperparameters) -> float:
-        """Logarithm of the marginal likelihood; from the normal equations, for optimisation.
+        """Logarithm of the marginal likelihood, for optimisation.
 
         With Q = K_NM K_MM⁻¹ K_MN, log N(y; 0, Q + Σ); det(Q + Σ) = det Σ · det(1 + Wᵀ W).
         """
-        total = self._normal_equations(hyperparameters, range(len(self.data)))
+        factor = self._factorise_fast(hyperparameters, range(len(self.data)))
         n = self.n_points
-        triangle = scipy.linalg.cholesky(total[:n, :n], lower=True)
-        u = scipy.linalg.solve_triangular(triangle, total[:n, n], lower=True)
-        misfit = max(float(total[n, n] - u @ u), 0.0)
-        return self._log_evidence(
-            hyperparameters, misfit, 2.0 * float(np.log(np.diag(triangle)).sum())
-        )
+        logarithm = 2.0 * float(np.log(np.abs(np.diag(factor)[:n])).sum())
+        return self._log_evidence(hyperparameters, float(factor[n, n] ** 2), logarithm)
 
     def left_out_loss(
         self, hyperparameters: Hyperparameters, parts: Sequence[Sequence[int]]
@@ -188,10 +209,9 @@ class SparseGp:
         scale = np.append(hyperparameters.deltas[self.blocks], 1.0)
         everything = [k for part in parts for k in part]
         for part in parts:
-            total = self._normal_equations(
-                hyperparameters, [k for k in everything if k not in part]
-            )
-            u = scipy.linalg.solve(total[:n, :n], total[:n, n], assume_a="pos")
+            others = [k for k in everything if k not in part]
+            factor = self._factorise_fast(hyperparameters, others)
+            u = scipy.linalg.solve_triangular(factor[:n, :n], factor[:n, n])
             for k in part:
                 residual = self.whitened[k] @ (scale * np.append(u, -1.0))
                 loss += float(residual @ residual)
@@ -200,9 +220,7 @@ class SparseGp:
     def solve(self, hyperparameters: Hyperparameters) -> GapSolution:
         """Mean and covariance of the weights, by QR decomposition."""
         n = self.n_points
-        rows = [self._scaled(k, hyperparameters) for k in range(len(self.data))]
-        identity = np.eye(n, n + 1)
-        triangle = triangular_factor(np.asfortranarray(np.concatenate([*rows, identity])))
+        triangle = self._factorise(hyperparameters, range(len(self.data)))
         signs = np.where(np.diag(triangle)[:n] < 0, -1.0, 1.0)
         r, z = triangle[:n, :n] * signs[:, None], triangle[:n, n] * signs
         misfit = float(triangle[n, n] ** 2)
