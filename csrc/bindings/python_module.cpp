@@ -3,9 +3,9 @@
 #include <pybind11/pybind11.h>
 
 #include "bindings/python_descriptors.hpp"
+#include "bindings/python_features.hpp"
 #include "bindings/python_neighbors.hpp"
 #include "bindings/python_potential.hpp"
-#include "bindings/python_soap.hpp"
 #include "bindings/python_training.hpp"
 
 PYBIND11_MODULE(_core, module) {
@@ -16,5 +16,5 @@ PYBIND11_MODULE(_core, module) {
     tektite::python::bind_potential(module);
     tektite::python::bind_descriptors(module);
     tektite::python::bind_training(module);
-    tektite::python::bind_soap(module);
+    tektite::python::bind_features(module);
 }

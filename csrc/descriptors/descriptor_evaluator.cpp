@@ -95,13 +95,11 @@ public:
                     "the strains");
         for_blocks(cluster, [&](Thread& t) {
             t.descriptor->forward(t.block, t.features.data());
-            t.gradient.resize(3 * t.features.size());
-            for (const std::int32_t i : t.block.centers)
-                std::fill_n(tangents.data() + static_cast<std::size_t>(i) * n_features_, n_features_, 0.0);
-            for (int s = 0; s < descriptor_->n_elements(); ++s)
-                for (int step = t.block.species_begin[static_cast<std::size_t>(s)];
-                     step < t.block.species_begin[static_cast<std::size_t>(s) + 1]; ++step)
-                    add_tangents(t, s, step, motion, tangents);
+            t.gradient.resize(t.features.size());
+            move_edges(t, motion);
+            t.descriptor->tangents(t.block, t.features.data(), descriptor_->n_features(), t.motion.data(),
+                                   t.gradient.data());
+            write_rows(t, t.gradient, tangents);
         });
     }
 
@@ -144,7 +142,7 @@ private:
     struct Thread {
         std::unique_ptr<BlockDescriptor<T>> descriptor;
         EdgeBlock block;
-        AlignedVector<T> features, adjoint, gradient;
+        AlignedVector<T> features, adjoint, gradient, motion;
         std::vector<double> forces, atom_virials, halved;
         double virial[9] = {};
         std::vector<std::size_t> next;
@@ -175,32 +173,34 @@ private:
     }
 
     void write_features(const Thread& t, std::span<double> features) const {
+        write_rows(t, t.features, features);
+    }
+
+    /// values: [n_features][lanes] of the block's centres; out: [n_atoms][n_features].
+    void write_rows(const Thread& t, const AlignedVector<T>& values, std::span<double> out) const {
         const auto lanes = static_cast<std::size_t>(t.block.lanes);
         for (std::size_t b = 0; b < t.block.centers.size(); ++b) {
-            double* row = features.data() + static_cast<std::size_t>(t.block.centers[b]) * n_features_;
-            for (std::size_t f = 0; f < n_features_; ++f)
-                row[f] = static_cast<double>(t.features[f * lanes + b]);
+            double* row = out.data() + static_cast<std::size_t>(t.block.centers[b]) * n_features_;
+            for (std::size_t f = 0; f < n_features_; ++f) row[f] = static_cast<double>(values[f * lanes + b]);
         }
     }
 
-    void add_tangents(Thread& t, int species, int step, const Motion& motion,
-                      std::span<double> tangents) const {
+    /// The motion of the edges of the block; padding does not move.
+    void move_edges(Thread& t, const Motion& motion) const {
         const auto lanes = static_cast<std::size_t>(t.block.lanes);
-        t.descriptor->edge_gradient(t.block, t.features.data(), 0, species, step, t.gradient.data());
-        for (std::size_t b = 0; b < t.block.centers.size(); ++b) {
-            const std::size_t p = static_cast<std::size_t>(step) * lanes + b;
-            if (t.block.neighbor[p] < 0) continue;
+        const std::size_t size = static_cast<std::size_t>(t.block.n_steps) * lanes;
+        t.motion.assign(3 * size, T(0));
+        for (std::size_t p = 0; p < size; ++p) {
+            const std::size_t b = p % lanes;
+            if (b >= t.block.centers.size() || t.block.neighbor[p] < 0) continue;
             const auto i = static_cast<std::size_t>(t.block.centers[b]);
             const auto j = static_cast<std::size_t>(t.block.neighbor[p]);
             const double r[3] = {t.block.x[p], t.block.y[p], t.block.z[p]};
             const double* strain = motion.strains.data() + 9 * static_cast<std::size_t>(motion.system[i]);
-            double* row = tangents.data() + i * n_features_;
             for (std::size_t c = 0; c < 3; ++c) {
                 double u = motion.displacements[3 * j + c] - motion.displacements[3 * i + c];
                 for (std::size_t d = 0; d < 3; ++d) u += strain[3 * c + d] * r[d];
-                const T* gradient = t.gradient.data() + c * t.features.size() + b;
-                for (std::size_t f = 0; f < n_features_; ++f)
-                    row[f] += u * static_cast<double>(gradient[f * lanes]);
+                t.motion[c * size + p] = static_cast<T>(u);
             }
         }
     }

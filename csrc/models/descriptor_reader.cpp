@@ -2,9 +2,11 @@
 #include "models/descriptor_reader.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/model_file_json.hpp"
+#include "models/ace/ace_features.hpp"
 
 namespace tektite {
 
@@ -44,24 +46,61 @@ SoapParameters read_soap_parameters(const MetadataReader& reader, const std::vec
     return p;
 }
 
-std::shared_ptr<const Descriptor> read_descriptor(const ModelFile& file, const std::string&,
+namespace {
+
+/// The limits of an ACE basis.
+ace::BasisLimits read_limits(const MetadataReader& reader, const std::vector<std::string>& elements) {
+    constexpr std::size_t largest_rank = 8;
+    constexpr double largest_n = 1000;
+    const auto integers = [&](const char* key) {
+        std::vector<int> out;
+        for (const double x : reader.numbers(key)) {
+            if (!(x >= 0 && x <= largest_n) || x != std::floor(x))
+                reader.fail(key, "must be a list of integers from 0 to 1000");
+            out.push_back(static_cast<int>(x));
+        }
+        if (out.empty() || out.size() > largest_rank) reader.fail(key, "must have 1 to 8 values");
+        return out;
+    };
+    ace::BasisLimits limits;
+    limits.n_elements = static_cast<int>(elements.size());
+    limits.n_max = integers("n_max");
+    limits.l_max = integers("l_max");
+    if (reader.has("max_degree")) limits.max_degree = reader.numbers("max_degree");
+    limits.l_weight = reader.number("l_weight");
+    return limits;
+}
+
+}  // namespace
+
+std::shared_ptr<const Descriptor> read_descriptor(const ModelFile& file, const std::string& prefix,
                                                   const json& metadata,
                                                   const std::vector<std::string>& elements) {
     if (!metadata.contains("descriptor"))
         throw Error(ErrorCode::file_damaged, file.path + ": the key 'descriptor' is missing");
-    const MetadataReader reader(metadata["descriptor"], file.path, "descriptor.");
+    const json& description = metadata["descriptor"];
+    const MetadataReader reader(description, file.path, "descriptor.");
     const std::string kind = reader.text("kind");
-    if (kind != "soap")
-        throw Error(ErrorCode::unsupported,
-                    file.path + ": descriptors of the kind '" + kind + "' are not supported (soap)");
-    reader.only({"kind", "radial_basis", "n_max", "l_max", "cutoff", "cutoff_transition_width", "sigma",
-                 "basis_error_exponent", "central_weight", "central_all_channels", "normalise", "channels"});
     try {
-        return std::make_shared<Soap>(read_soap_parameters(reader, elements));
+        if (kind == "soap") {
+            reader.only({"kind", "radial_basis", "n_max", "l_max", "cutoff", "cutoff_transition_width",
+                         "sigma", "basis_error_exponent", "central_weight", "central_all_channels",
+                         "normalise", "channels"});
+            return std::make_shared<Soap>(read_soap_parameters(reader, elements));
+        }
+        if (kind == "ace") {
+            reader.only({"kind", "n_max", "l_max", "max_degree", "l_weight", "bonds"});
+            auto basis = std::make_shared<ace::Basis>(read_limits(reader, elements));
+            return std::make_shared<ace::Features>(
+                ace::read_bonds(file, prefix + "descriptor.", description, "descriptor.", elements),
+                std::move(basis));
+        }
     } catch (const Error& error) {
         if (error.code() != ErrorCode::invalid_argument) throw;
         throw Error(ErrorCode::file_damaged, file.path + ": descriptor: " + error.what());
     }
+    throw Error(ErrorCode::unsupported,
+                file.path + ": descriptors of the kind '" + kind + "' are not supported (soap, ace)");
 }
 
 }  // namespace tektite

@@ -21,6 +21,7 @@ _LAZY = {
     "TektiteError": "errors",
     "UnknownSpeciesError": "errors",
     "UnsupportedError": "errors",
+    "ACE": "ace",
     "SOAP": "soap",
     "Potential": "potential",
     "load": "potential",

@@ -331,6 +331,23 @@ void validate(const Parameters& p, const std::string& path) {
     check_committee(check, p);
 }
 
+std::vector<Bond> read_bonds(const ModelFile& file, const std::string& prefix, const json& metadata,
+                             const std::string& where, const std::vector<std::string>& elements) {
+    const MetadataReader reader(metadata, file.path, where);
+    const std::size_t n = elements.size();
+    const json& list = reader.array("bonds", n * n);
+    std::vector<Bond> bonds;
+    for (std::size_t i = 0; i < n * n; ++i) {
+        bonds.push_back(read_bond(list[i], file.path, where + "bonds[" + std::to_string(i) + "]."));
+    }
+    split_coefficients(file, prefix, bonds);
+    const Checker check(file.path);
+    for (std::size_t i = 0; i < n * n; ++i) {
+        check_bond(check, bonds[i], "bond " + elements[i / n] + "-" + elements[i % n]);
+    }
+    return bonds;
+}
+
 Parameters read_parameters(const ModelFile& file, const std::string& prefix, const json& metadata) {
     const MetadataReader reader(metadata, file.path);
     Parameters p;
@@ -345,11 +362,7 @@ Parameters read_parameters(const ModelFile& file, const std::string& prefix, con
         p.embeddings.push_back(
             read_embedding(embeddings[i], file.path, "embeddings[" + std::to_string(i) + "]."));
     }
-    const json& bonds = reader.array("bonds", n * n);
-    for (std::size_t i = 0; i < n * n; ++i) {
-        p.bonds.push_back(read_bond(bonds[i], file.path, "bonds[" + std::to_string(i) + "]."));
-    }
-    split_coefficients(file, prefix, p.bonds);
+    p.bonds = read_bonds(file, prefix, metadata, "", p.elements);
     Functions& functions = p.functions;
     functions.center = read_integers(file, prefix + "functions.center");
     functions.rank = read_integers(file, prefix + "functions.rank");

@@ -80,6 +80,12 @@ struct Parameters {
 /// (|m| <= l, n < n_max or n_base, sum m = 0, species in range, ...).
 void validate(const Parameters& parameters, const std::string& path);
 
+/// The bonds of a model or a descriptor: the list `bonds` of `metadata` and the arrays bonds.coefficients and
+/// bonds.offsets under `prefix`. where: of the list in the metadata ("descriptor."), for messages. Throws
+/// Error(file_damaged) naming what is wrong.
+std::vector<Bond> read_bonds(const ModelFile& file, const std::string& prefix, const nlohmann::json& metadata,
+                             const std::string& where, const std::vector<std::string>& elements);
+
 /// From the arrays of a .mlip (names as in docs/file-format.md).
 Parameters read_parameters(const ModelFile& file, const std::string& prefix, const nlohmann::json& metadata);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "bindings/python_soap.hpp"
+#include "bindings/python_features.hpp"
 
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
@@ -11,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "bindings/python_descriptors.hpp"
 #include "bindings/python_potential.hpp"
 #include "descriptors/descriptor_evaluator.hpp"
 #include "descriptors/soap.hpp"
+#include "models/ace/ace_features.hpp"
 #include "neighbors/system_batch.hpp"
 
 namespace py = pybind11;
@@ -48,14 +50,16 @@ std::span<double> span_of(py::array_t<double>& array) {
 }
 
 /// A descriptor with its evaluator; calls from several Python threads wait for each other.
-class SoapCalculator {
+class DescriptorCalculator {
 public:
-    SoapCalculator(const SoapParameters& parameters, const EvaluationOptions& options)
-        : soap_(std::make_shared<Soap>(parameters)),
-          evaluator_(make_descriptor_evaluator(soap_, options)),
+    DescriptorCalculator(std::shared_ptr<const Descriptor> descriptor, const EvaluationOptions& options)
+        : descriptor_(std::move(descriptor)),
+          evaluator_(make_descriptor_evaluator(descriptor_, options)),
+          cutoff_(*std::max_element(descriptor_->cutoffs().begin(), descriptor_->cutoffs().end())),
           n_threads_(options.n_threads) {}
 
-    [[nodiscard]] int n_features() const { return soap_->n_features(); }
+    [[nodiscard]] int n_features() const { return descriptor_->n_features(); }
+    [[nodiscard]] double cutoff() const { return cutoff_; }
     [[nodiscard]] std::string description() const { return evaluator_->description(); }
 
     /// System s has the atoms offsets[s] .. offsets[s + 1].
@@ -201,8 +205,7 @@ private:
                 for (std::size_t d = 0; d < 3; ++d) boxes_[s].cell[a][d] = cells.data()[9 * s + 3 * a + d];
                 boxes_[s].periodic[a] = pbc.data()[3 * s + a];
             }
-        batch_.build({positions.data(), 3 * n}, {offsets.data(), n_systems + 1}, boxes_,
-                     soap_->parameters().radial.cutoff, n_threads_);
+        batch_.build({positions.data(), 3 * n}, {offsets.data(), n_systems + 1}, boxes_, cutoff_, n_threads_);
         centers_.resize(n);
         std::iota(centers_.begin(), centers_.end(), 0);
         Cluster cluster;
@@ -224,8 +227,7 @@ private:
         boxes_.assign(1, box);
         const auto n = static_cast<std::size_t>(species.size());
         const std::int64_t offsets[2] = {0, static_cast<std::int64_t>(n)};
-        batch_.build({positions.data(), 3 * n}, offsets, boxes_, soap_->parameters().radial.cutoff,
-                     n_threads_);
+        batch_.build({positions.data(), 3 * n}, offsets, boxes_, cutoff_, n_threads_);
         centers_.resize(n);
         std::iota(centers_.begin(), centers_.end(), 0);
         Cluster cluster;
@@ -236,8 +238,9 @@ private:
         return cluster;
     }
 
-    std::shared_ptr<const Soap> soap_;
+    std::shared_ptr<const Descriptor> descriptor_;
     std::unique_ptr<DescriptorEvaluator> evaluator_;
+    double cutoff_;
     int n_threads_;
     SystemBatch batch_;
     std::vector<Box> boxes_;
@@ -248,29 +251,46 @@ private:
 
 }  // namespace
 
-void bind_soap(py::module_& module) {
-    py::class_<SoapCalculator>(module, "SoapCalculator", "SOAP power spectra of systems; see tektite.SOAP.")
-        .def(py::init([](const py::dict& parameters, const std::string& precision, int n_threads,
-                         const std::string& instruction_set) {
-                 const SoapParameters p = make_parameters(parameters);
-                 const py::gil_scoped_release release;
-                 return std::make_unique<SoapCalculator>(p,
-                                                         make_options(precision, n_threads, instruction_set));
-             }),
-             py::arg("parameters"), py::arg("precision"), py::arg("n_threads"), py::arg("instruction_set"))
-        .def_property_readonly("n_features", &SoapCalculator::n_features)
-        .def_property_readonly("description", &SoapCalculator::description)
-        .def("features", &SoapCalculator::features, py::arg("positions"), py::arg("species"),
+void bind_features(py::module_& module) {
+    module.def(
+        "soap_calculator",
+        [](const py::dict& parameters, const std::string& precision, int n_threads,
+           const std::string& instruction_set) {
+            const SoapParameters p = make_parameters(parameters);
+            const py::gil_scoped_release release;
+            return std::make_unique<DescriptorCalculator>(
+                std::make_shared<Soap>(p), make_options(precision, n_threads, instruction_set));
+        },
+        py::arg("parameters"), py::arg("precision"), py::arg("n_threads"), py::arg("instruction_set"),
+        "SOAP power spectra; see tektite.SOAP.");
+    module.def(
+        "ace_calculator",
+        [](const std::vector<py::dict>& bonds, const std::shared_ptr<ace::Basis>& basis,
+           const std::string& precision, int n_threads, const std::string& instruction_set) {
+            std::vector<ace::Bond> list;
+            for (const py::dict& bond : bonds) list.push_back(make_bond(bond));
+            const py::gil_scoped_release release;
+            return std::make_unique<DescriptorCalculator>(
+                std::make_shared<ace::Features>(std::move(list), basis),
+                make_options(precision, n_threads, instruction_set));
+        },
+        py::arg("bonds"), py::arg("basis"), py::arg("precision"), py::arg("n_threads"),
+        py::arg("instruction_set"), "Functions of an ACE basis; see tektite.ACE.");
+    py::class_<DescriptorCalculator>(module, "DescriptorCalculator", "Features of systems.")
+        .def_property_readonly("cutoff", &DescriptorCalculator::cutoff)
+        .def_property_readonly("n_features", &DescriptorCalculator::n_features)
+        .def_property_readonly("description", &DescriptorCalculator::description)
+        .def("features", &DescriptorCalculator::features, py::arg("positions"), py::arg("species"),
              py::arg("offsets"), py::arg("cells"), py::arg("pbc"))
-        .def("gradient", &SoapCalculator::gradient, py::arg("positions"), py::arg("species"), py::arg("cell"),
-             py::arg("pbc"), py::arg("adjoint"))
-        .def("gradients", &SoapCalculator::gradients, py::arg("positions"), py::arg("species"),
+        .def("gradient", &DescriptorCalculator::gradient, py::arg("positions"), py::arg("species"),
+             py::arg("cell"), py::arg("pbc"), py::arg("adjoint"))
+        .def("gradients", &DescriptorCalculator::gradients, py::arg("positions"), py::arg("species"),
              py::arg("offsets"), py::arg("cells"), py::arg("pbc"), py::arg("adjoint"))
-        .def("tangents", &SoapCalculator::tangents, py::arg("positions"), py::arg("species"),
+        .def("tangents", &DescriptorCalculator::tangents, py::arg("positions"), py::arg("species"),
              py::arg("offsets"), py::arg("cells"), py::arg("pbc"), py::arg("displacements"),
              py::arg("strains"))
-        .def("edge_gradients", &SoapCalculator::edge_gradients, py::arg("positions"), py::arg("species"),
-             py::arg("cell"), py::arg("pbc"), py::arg("centers"));
+        .def("edge_gradients", &DescriptorCalculator::edge_gradients, py::arg("positions"),
+             py::arg("species"), py::arg("cell"), py::arg("pbc"), py::arg("centers"));
 }
 
 }  // namespace tektite::python

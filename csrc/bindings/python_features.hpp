@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The SOAP descriptor for Python.
+// Descriptors of atoms for Python.
 #pragma once
 
 #include <pybind11/pybind11.h>
 
 namespace tektite::python {
 
-void bind_soap(pybind11::module_& module);
+void bind_features(pybind11::module_& module);
 
 }  // namespace tektite::python
