@@ -13,10 +13,12 @@ from pydantic_core import PydanticUndefined
 
 from tektite.fit.config import (
     BaselineConfig,
+    BasisConfig,
     DataConfig,
     FitConfig,
     LossConfig,
     OutputConfig,
+    RadialConfig,
     _section_of,
 )
 
@@ -89,7 +91,7 @@ def reference_markdown(root: type[BaseModel] = FitConfig) -> str:
     """
     shared: tuple[type[BaseModel], ...] = ()
     if root is not FitConfig:
-        shared = (DataConfig, BaselineConfig, LossConfig, OutputConfig)
+        shared = (DataConfig, BaselineConfig, BasisConfig, RadialConfig, LossConfig, OutputConfig)
     return "\n".join(_lines(root, "", shared)).rstrip() + "\n"
 
 

@@ -6,13 +6,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tektite.fit.config import (
     BaselineConfig,
+    BasisConfig,
     DataConfig,
     LossConfig,
     OutputConfig,
+    RadialConfig,
     Symbol,
     _Section,
     explain,
@@ -22,8 +24,13 @@ from tektite.fit.config import (
 
 
 class DescriptorConfig(_Section):
-    """The SOAP power spectrum, whose components are what the networks see."""
+    """What the networks see. All keys but `kind` are those of SOAP."""
 
+    kind: Literal["soap", "ace"] = Field(
+        "soap",
+        description="`soap`: the components of the SOAP power spectrum; `ace`: the functions of an "
+        "atomic cluster expansion within the limits of `basis`, of the functions of `radial`.",
+    )
     cutoff: float = Field(5.0, gt=0, description="Cutoff, Å.")
     cutoff_transition_width: float = Field(
         1.0, ge=0, description="Range below the cutoff over which neighbours fade, Å."
@@ -109,6 +116,14 @@ class NeuralFitConfig(_Section):
         BaselineConfig(), description="As for [linear ACE](fitting.md#baseline)."
     )
     descriptor: DescriptorConfig = Field(DescriptorConfig(), description="See below.")
+    basis: BasisConfig = Field(
+        BasisConfig(),
+        description="With `descriptor.kind: ace`; as for [linear ACE](fitting.md#basis).",
+    )
+    radial: RadialConfig = Field(
+        RadialConfig(),
+        description="With `descriptor.kind: ace`; as for [linear ACE](fitting.md#radial).",
+    )
     network: NetworkConfig = Field(NetworkConfig(), description="See below.")
     loss: LossConfig = Field(LossConfig(), description="As for [linear ACE](fitting.md#loss).")
     optimiser: OptimiserConfig = Field(OptimiserConfig(), description="See below.")
@@ -118,6 +133,18 @@ class NeuralFitConfig(_Section):
     threads: int | None = Field(
         None, ge=1, description="Number of threads; null: as everywhere in Tektite."
     )
+
+    @model_validator(mode="after")
+    def _sections_of_the_descriptor(self) -> NeuralFitConfig:
+        if self.descriptor.kind == "soap":
+            wrong = sorted({"basis", "radial"} & self.model_fields_set)
+        else:
+            wrong = sorted(f"descriptor.{k}" for k in self.descriptor.model_fields_set - {"kind"})
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)}: not a key of the descriptor '{self.descriptor.kind}'"
+            )
+        return self
 
 
 def load_neural_config(path: str | Path) -> NeuralFitConfig:

@@ -13,8 +13,8 @@ from ase import Atoms
 from numpy.typing import NDArray
 from torch import nn
 
+from tektite.features import AtomFeatures
 from tektite.fit.neural.operations import Systems, features
-from tektite.soap import SOAP
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "silu": nn.SiLU}
 
@@ -84,9 +84,9 @@ class Readout(nn.Module):
         return out
 
 
-def lone_features(soap: SOAP) -> NDArray[np.float64]:
+def lone_features(descriptor: AtomFeatures) -> NDArray[np.float64]:
     """Features of an atom of each element without neighbours, (n_elements, n_features)."""
-    return np.concatenate(soap.features([Atoms(symbol) for symbol in soap.elements]))
+    return np.concatenate(descriptor.features([Atoms(symbol) for symbol in descriptor.elements]))
 
 
 def predict(
@@ -110,26 +110,26 @@ def predict(
 
 
 def neural_contents(
-    soap: SOAP,
+    descriptor: AtomFeatures,
     members: Sequence[Readout],
     hidden: Sequence[int],
     activation: str,
     isolated_energies: NDArray[np.float64],
 ) -> tuple[dict[str, Any], dict[str, NDArray]]:
     """Metadata and arrays of a model file (family "neural" in docs/file-format.md)."""
+    description, arrays = descriptor.model_contents()
     metadata = {
         "family": "neural",
-        "elements": list(soap.elements),
-        "cutoff": soap.cutoff,
+        "elements": list(descriptor.elements),
+        "cutoff": descriptor.cutoff,
         "isolated_energies": [float(e) for e in isolated_energies],
-        "descriptor": {"kind": "soap", **soap.parameters, "channels": soap.channels},
+        "descriptor": description,
         "activation": activation,
         "hidden": list(hidden),
         "members": len(members),
     }
-    arrays = {}
     for m, readout in enumerate(members):
-        for e in range(len(soap.elements)):
+        for e in range(len(descriptor.elements)):
             for k, (weights, biases) in enumerate(readout.layers(e)):
                 arrays[f"networks.{m}.{e}.{k}.weights"] = weights
                 arrays[f"networks.{m}.{e}.{k}.biases"] = biases

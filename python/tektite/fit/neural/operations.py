@@ -18,7 +18,7 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
-from tektite.soap import SOAP
+from tektite.features import AtomFeatures
 
 
 class Systems:
@@ -28,10 +28,10 @@ class Systems:
     (n_atoms,) index of the system of each atom; positions: (n_atoms, 3) angstrom.
     """
 
-    def __init__(self, soap: SOAP, frames: Sequence[Atoms]):
-        self.soap = soap
+    def __init__(self, descriptor: AtomFeatures, frames: Sequence[Atoms]):
+        self.descriptor = descriptor
         self.numbers = np.concatenate([a.numbers for a in frames])
-        self.species = np.concatenate([soap._species(a, k) for k, a in enumerate(frames)])
+        self.species = np.concatenate([descriptor._species(a, k) for k, a in enumerate(frames)])
         self.offsets = np.cumsum([0, *(len(a) for a in frames)]).astype(np.int64)
         self.cells = np.array([a.cell.array for a in frames])
         self.pbc = np.array([a.pbc for a in frames])
@@ -56,7 +56,7 @@ class _Features(torch.autograd.Function):
             raise ValueError("features are differentiated at zero strain: deform the atoms instead")
         ctx.systems = systems
         ctx.save_for_backward(positions, strains)
-        return torch.from_numpy(systems.soap._engine.features(*systems._arrays(positions)))
+        return torch.from_numpy(systems.descriptor._engine.features(*systems._arrays(positions)))
 
     @staticmethod
     def backward(ctx: Any, adjoint: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -78,7 +78,7 @@ class _Gradient(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         ctx.systems = systems
         ctx.save_for_backward(positions, strains)
-        gradient, strain_gradient = systems.soap._engine.gradients(
+        gradient, strain_gradient = systems.descriptor._engine.gradients(
             *systems._arrays(positions), adjoint.detach().numpy()
         )
         # The engine gives r_a dE/dr_b; the strain takes r_b into component a.
@@ -90,7 +90,7 @@ class _Gradient(torch.autograd.Function):
         ctx: Any, along: torch.Tensor, strain_along: torch.Tensor
     ) -> tuple[torch.Tensor | None, ...]:
         positions, strains = ctx.saved_tensors
-        tangents = ctx.systems.soap._engine.tangents(
+        tangents = ctx.systems.descriptor._engine.tangents(
             *ctx.systems._arrays(positions),
             along.detach().contiguous().numpy(),
             strain_along.detach().contiguous().numpy(),

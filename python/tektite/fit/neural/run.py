@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tektite.ace import ACE
 from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.evaluation import Evaluation
+from tektite.features import AtomFeatures
 from tektite.fit.dataset import (
+    Distances,
     Target,
     check_groups,
     find_elements,
@@ -34,6 +37,7 @@ from tektite.fit.export import Contents, baseline_contents, potential_of, sum_co
 from tektite.fit.neural.config import NeuralFitConfig, load_neural_config
 from tektite.fit.neural.network import Readout, lone_features, neural_contents
 from tektite.fit.neural.training import Epoch, Training
+from tektite.fit.radial import cutoffs, make_bonds
 from tektite.fit.run import check_output, errors_of, print_errors, write_results
 from tektite.potential import Potential, default_threads
 from tektite.report import ErrorTable
@@ -59,17 +63,28 @@ class NeuralFitResult:
     warnings: list[str]
 
 
+def _descriptor(
+    config: NeuralFitConfig, elements: Sequence[str], distances: Distances, threads: int
+) -> AtomFeatures:
+    if config.descriptor.kind == "soap":
+        parameters = config.descriptor.model_dump(exclude={"kind"})
+        return SOAP(elements, threads=threads, **parameters)
+    bonds = make_bonds(config.basis, config.radial, elements, distances)
+    limits = {key: getattr(config.basis, key) for key in ("n_max", "l_max", "max_degree")}
+    return ACE(elements, bonds, **limits, l_weight=config.basis.l_weight, threads=threads)
+
+
 def _scaling(
-    soap: SOAP, targets: Sequence[Target], n_elements: int
+    descriptor: AtomFeatures, targets: Sequence[Target], n_elements: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and spread of the features of each element, (n_elements, n_features).
 
     One spread for all features of an element (the root mean square over them): small components
     are small because they hardly matter, and their noise must not be blown up.
     """
-    rows = np.concatenate(soap.features([t.frame.atoms for t in targets]))
+    rows = np.concatenate(descriptor.features([t.frame.atoms for t in targets]))
     species = np.concatenate([t.species for t in targets])
-    mean, spread = np.zeros((2, n_elements, soap.n_features))
+    mean, spread = np.zeros((2, n_elements, descriptor.n_features))
     for e in range(n_elements):
         mine = rows[species == e]
         mean[e] = mine.mean(axis=0)
@@ -133,8 +148,11 @@ def fit_neural_frames(
         raise DataError("there are no frames to fit to")
     elements = find_elements(train, config.elements)
     check_groups(train, config.loss)
-    cutoffs = np.full((len(elements), len(elements)), config.descriptor.cutoff)
-    distances = measure_distances(progress.track(train, description="distances"), elements, cutoffs)
+    if config.descriptor.kind == "ace":
+        cutoff = cutoffs(config.basis, elements)
+    else:
+        cutoff = np.full((len(elements), len(elements)), config.descriptor.cutoff)
+    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
     energies, source = isolated_energies(
         train, distances.isolated, elements, config.isolated_energies
     )
@@ -151,9 +169,9 @@ def fit_neural_frames(
     targets = [t for t in targets if t.n_rows > 0]
     if not targets:
         raise DataError("nothing to fit: no frame with neighbours has data of a weight above zero")
-    soap = SOAP(elements, threads=threads, **config.descriptor.model_dump())
-    mean, spread = _scaling(soap, targets, len(elements))
-    alone = lone_features(soap)
+    descriptor = _descriptor(config, elements, distances, threads)
+    mean, spread = _scaling(descriptor, targets, len(elements))
+    alone = lone_features(descriptor)
     scale = float(
         np.std([t.energy / len(t.species) for t in targets if t.energy is not None] or [1.0])
     )
@@ -178,14 +196,14 @@ def fit_neural_frames(
         if member == 0:
             n_parameters = sum(p.numel() for p in readout.parameters())
             say(
-                f"{soap.n_features} features, {n_parameters} parameters a member, "
+                f"{descriptor.n_features} features, {n_parameters} parameters a member, "
                 f"{len(targets) - n_validation} frames and {n_validation} kept back"
             )
         if checkpoint is not None:
             files.append(_member_file(checkpoint, member))
         training = Training(
             readout,
-            soap,
+            descriptor,
             [targets[k] for k in order[n_validation:]],
             [targets[k] for k in order[:n_validation]],
             config.optimiser,
@@ -207,7 +225,7 @@ def fit_neural_frames(
     shown = ", ".join(f"{s} {e:.6f}" for s, e in zip(elements, energies))
     say(f"isolated-atom energies ({source}), eV: {shown}")
     neural = neural_contents(
-        soap, members, config.network.hidden, config.network.activation, energies
+        descriptor, members, config.network.hidden, config.network.activation, energies
     )
     contents = sum_contents(neural, baseline, distances)
     potential = potential_of(contents, "fit")

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from tektite.errors import DataError
+from tektite.features import AtomFeatures
 from tektite.files import write_atomically
 from tektite.fit.dataset import Target
 from tektite.fit.neural.config import OptimiserConfig
 from tektite.fit.neural.network import Readout, predict
 from tektite.fit.neural.operations import Systems
-from tektite.soap import SOAP
 
 
 @dataclasses.dataclass
@@ -37,8 +37,8 @@ class Epoch:
 class Batch:
     """Some frames with their targets as tensors; the weights of what a frame lacks are zero."""
 
-    def __init__(self, soap: SOAP, targets: Sequence[Target]):
-        self.systems = Systems(soap, [t.frame.atoms for t in targets])
+    def __init__(self, descriptor: AtomFeatures, targets: Sequence[Target]):
+        self.systems = Systems(descriptor, [t.frame.atoms for t in targets])
         self.species = torch.from_numpy(np.concatenate([t.species for t in targets])).long()
         counts = [len(t.species) for t in targets]
         self.energies = torch.tensor([t.energy or 0.0 for t in targets], dtype=torch.float64)
@@ -79,7 +79,7 @@ class Training:
     def __init__(
         self,
         readout: Readout,
-        soap: SOAP,
+        descriptor: AtomFeatures,
         train: Sequence[Target],
         validation: Sequence[Target],
         config: OptimiserConfig,
@@ -89,10 +89,10 @@ class Training:
     ):
         """identity: of configuration and data; a checkpoint of another one is not used."""
         self.readout = readout
-        self.soap = soap
+        self.descriptor = descriptor
         self.train = list(train)
         self.validation = [
-            Batch(soap, validation[k : k + config.batch_size])
+            Batch(descriptor, validation[k : k + config.batch_size])
             for k in range(0, len(validation), config.batch_size)
         ]
         self.n_validation = len(validation)
@@ -137,7 +137,7 @@ class Training:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate * self.config.learning_rate
             self.optimiser.zero_grad()
-            loss = Batch(self.soap, [self.train[k] for k in chosen]).loss(self.readout, True)
+            loss = Batch(self.descriptor, [self.train[k] for k in chosen]).loss(self.readout, True)
             if not torch.isfinite(loss):
                 raise DataError(
                     f"the training diverged in epoch {number + 1}: lower optimiser.learning_rate"
