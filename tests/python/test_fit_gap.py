@@ -29,6 +29,7 @@ from tektite.fit.gap.run import fit_gap_frames
 from tektite.fit.gap.soap_term import SoapSource, make_soap_terms
 from tektite.fit.gap.targets import make_gap_targets
 from tektite.fit.gap.term import VOIGT, Rows
+from tektite.fit.gap.triplet_term import make_triplet_terms
 from tektite.fit.reference import BEGIN, END, reference_markdown
 from tektite.potential import Potential
 from tektite.report import calibrate
@@ -44,6 +45,7 @@ def _config(**sections: object) -> GapFitConfig:
         "data": {"train": "unused"},
         "baseline": {"kind": "none"},
         "distance_2b": {"cutoff": 4.0, "n_sparse": 8},
+        "angle_3b": {"cutoff": 3.4, "n_sparse": 6},
         "soap": SMALL_SOAP,
         "threads": 1,
     }
@@ -62,8 +64,11 @@ def _design(config: GapFitConfig, elements: list[str], systems: list[Atoms]) -> 
         for k, symbol in enumerate(elements):
             features[k].append(p[atoms.symbols == symbol])
     closest = np.full((len(elements), len(elements)), 1.6)
+    frames = [Frame(a, None, None, None, "all", 0, "made") for a in systems]
+    targets = [Target(f, species_of(f, elements), None, None, None, 1, 1, 1) for f in frames]
     return Design(
         [
+            *make_triplet_terms(config.angle_3b, len(elements), targets, len(targets), 1),
             *make_pair_terms(config.distance_2b, len(elements), closest),
             *make_soap_terms(config.soap, elements, [np.concatenate(f) for f in features], 1),
         ],
@@ -142,6 +147,7 @@ def test_all_environments_sparse_is_the_full_process() -> None:
     zeta, delta, sigma = 2.0, 0.8, 0.05
     config = _config(
         distance_2b=None,
+        angle_3b=None,
         soap={**SMALL_SOAP, "zeta": zeta, "delta": delta, "n_sparse": 1000},
         sigma={"energy": sigma},
         isolated_energies={"Si": 0.0},
@@ -179,7 +185,7 @@ def test_learns_a_known_potential() -> None:
     spread = float(np.std(np.concatenate([f.forces.ravel() for f in test])))
     errors = []
     for n in (10, 60):
-        config = _config(distance_2b=None, soap=GOOD_SOAP)
+        config = _config(distance_2b=None, angle_3b=None, soap=GOOD_SOAP)
         result = fit_gap_frames(config, frames[:n], test)
         assert result.test is not None
         errors.append(result.test.total.force.rmse)
@@ -211,6 +217,7 @@ def test_hyperparameters_are_chosen(method: str) -> None:
     frames = label(silicon_structures(20), _morse())
     test = label(silicon_structures(6, seed=5), _morse())
     sections = {
+        "angle_3b": None,
         "distance_2b": {"cutoff": 5.0, "delta": 0.05},
         "soap": {**GOOD_SOAP, "n_sparse": 60, "delta": 0.01, "zeta": [1, 4]},
         "sigma": {"energy": 0.01, "forces": 1.0, "virial": 1.0},
@@ -281,7 +288,8 @@ def test_without_variance(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"soap": None, "distance_2b": None}, "nothing to fit"),
+        ({"soap": None, "distance_2b": None, "angle_3b": None}, "nothing to fit"),
+        ({"angle_3b": {"theta": [1, 2]}}, "three numbers"),
         ({"soap": {"zeta": [2, 4]}}, "soap.zeta is a list"),
         ({"soap": {"zeta": 0.5}}, "between 1 and 100"),
         ({"soap": {"cut_off": 5}}, "did you mean 'cutoff'"),
@@ -308,6 +316,11 @@ def test_data_errors() -> None:
         fit_gap_frames(_config(regression={"method": "cross_validation"}), frames)
 
 
+def test_dry_run_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["fit", "--dry-run", str(_write_config(tmp_path))])
+    assert result.exit_code == 1 and "family gap" in " ".join(result.output.split())
+
+
 def test_missing_configuration(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no such configuration"):
         load_gap_config(tmp_path / "none.yaml")
@@ -325,7 +338,7 @@ def test_calibration(tmp_path: Path) -> None:
     """Errors rise with uncertainties; the command writes the picture and refuses other models."""
     frames = label(silicon_structures(30), _morse())
     test = label(silicon_structures(12, seed=5), _morse())
-    result = fit_gap_frames(_config(distance_2b=None, soap=GOOD_SOAP), frames)
+    result = fit_gap_frames(_config(distance_2b=None, angle_3b=None, soap=GOOD_SOAP), frames)
     found = calibrate(test, result.potential, 1)
     assert len(found.errors) == sum(len(f.atoms) for f in test)
     assert found.rank_correlation > 0.3

@@ -163,11 +163,15 @@ def fit(
 
 def _estimate(path: Path) -> None:
     """Print what a fit will need."""
+    from tektite.errors import UnsupportedError
     from tektite.fit import load_config
+    from tektite.fit.config import read_yaml
     from tektite.fit.dataset import read_data
     from tektite.fit.dry_run import estimate
 
     console = output()
+    if (read_yaml(path) or {}).get("family") == "gap":
+        raise UnsupportedError(f"{path}: --dry-run knows nothing about fits of family gap")
     content = load_config(path)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task("reading data", total=None)

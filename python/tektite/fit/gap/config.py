@@ -38,6 +38,36 @@ class Distance2bConfig(_Section):
     )
 
 
+class Angle3bConfig(_Section):
+    """Energies of triplets: squared-exponential kernel of (r_ij + r_ik, (r_ij - r_ik)², r_jk)."""
+
+    cutoff: float = Field(3.5, gt=0, description="Cutoff of r_ij and r_ik, Å.")
+    cutoff_transition_width: float = Field(
+        0.5, gt=0, description="Range below the cutoff over which the energy is switched off, Å."
+    )
+    delta: float = Field(1.0, gt=0, description=_DELTA.format("the energy of a triplet"))
+    theta: list[float] | None = Field(
+        None,
+        description="Lengths over which the energy varies (Å, Å², Å); null: half the range of each "
+        "coordinate in the data.",
+    )
+    n_sparse: int = Field(
+        200, ge=1, description=_N_SPARSE.format("for each element with each pair of neighbours")
+    )
+    sparse_method: Literal["farthest", "random"] = Field(
+        "farthest",
+        description="`farthest`: each the one farthest from those before, in units of theta; "
+        "`random`.",
+    )
+
+    @field_validator("theta")
+    @classmethod
+    def _three(cls, value: list[float] | None) -> list[float] | None:
+        if value is not None and (len(value) != 3 or not all(t > 0 for t in value)):
+            raise ValueError("theta must be three numbers above 0")
+        return value
+
+
 class SoapConfig(_Section):
     """Energies of atoms: kernel (p · p')^zeta of the SOAP power spectra of their environments."""
 
@@ -168,6 +198,7 @@ class GapFitConfig(_Section):
     distance_2b: Distance2bConfig | None = Field(
         Distance2bConfig(), description="Null: without. See below."
     )
+    angle_3b: Angle3bConfig | None = Field(None, description="Null: without. See below.")
     soap: SoapConfig | None = Field(SoapConfig(), description="Null: without. See below.")
     sigma: SigmaConfig = Field(SigmaConfig(), description="See below.")
     groups: dict[str, GroupSigmaConfig] = Field(
@@ -190,13 +221,14 @@ class GapFitConfig(_Section):
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> GapFitConfig:
-        if self.distance_2b is None and self.soap is None:
-            raise ValueError("distance_2b and soap are both null: there is nothing to fit")
+        terms = {name: getattr(self, name) for name in ("distance_2b", "angle_3b", "soap")}
+        if not any(terms.values()):
+            raise ValueError("distance_2b, angle_3b and soap are null: there is nothing to fit")
         if self.soap and len(self.soap.zetas) > 1 and self.regression.method == "fixed":
             raise ValueError(
                 "soap.zeta is a list, which needs another regression.method than fixed"
             )
-        for name, term in (("distance_2b", self.distance_2b), ("soap", self.soap)):
+        for name, term in terms.items():
             if term is not None and term.cutoff_transition_width > term.cutoff:
                 raise ValueError(f"{name}.cutoff_transition_width is larger than the cutoff")
         return self

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from tektite.fit.gap.config import Distance2bConfig
 from tektite.fit.gap.term import VOIGT, Rows, Term
 
+# i, j, d, D of `tektite.neighbors.neighbor_list`.
+Edges = tuple[NDArray, NDArray, NDArray, NDArray]
+
 
 def cutoff_function(
     r: NDArray[np.float64], cutoff: float, width: float
@@ -63,7 +66,7 @@ class PairTerm(Term):
     def add_rows(
         self,
         species: NDArray[np.int32],
-        edges: tuple[NDArray, NDArray, NDArray, NDArray],
+        edges: Edges,
         rows: Rows,
     ) -> None:
         """Add this term's part of the rows of one frame.

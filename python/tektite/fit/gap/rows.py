@@ -16,6 +16,7 @@ from tektite.fit.gap.pair_term import PairTerm
 from tektite.fit.gap.regression import DataFactor
 from tektite.fit.gap.soap_term import SoapSource, SoapTerm
 from tektite.fit.gap.term import Rows, Term
+from tektite.fit.gap.triplet_term import TripletTerm
 from tektite.fit.least_squares import TriangularFactor, triangular_factor
 from tektite.neighbors import neighbor_list
 
@@ -81,18 +82,18 @@ class Design:
         ends = np.cumsum([t.n_points for t in terms])
         self.parts = [slice(e - t.n_points, e) for t, e in zip(terms, ends)]
         self.n_points = int(ends[-1])
-        cutoffs = [t.config.cutoff for t in terms if isinstance(t, PairTerm)]
-        self._pair_cutoff = max(cutoffs, default=0.0)
+        cutoffs = [t.config.cutoff for t in terms if isinstance(t, PairTerm | TripletTerm)]
+        self._edge_cutoff = max(cutoffs, default=0.0)
 
     def rows(self, target: Target) -> Rows:
         """Covariances of one frame's energy and, where the target has any, forces and virial."""
         atoms, species = target.frame.atoms, target.species
         derivatives = target.forces is not None or target.virial is not None
         rows = Rows.zeros(len(atoms), self.n_points, derivatives)
-        if self._pair_cutoff > 0:
-            edges = neighbor_list("ijdD", atoms, self._pair_cutoff, threads=1)
+        if self._edge_cutoff > 0:
+            edges = neighbor_list("ijdD", atoms, self._edge_cutoff, threads=1)
             for term, part in zip(self.terms, self.parts):
-                if isinstance(term, PairTerm):
+                if isinstance(term, PairTerm | TripletTerm):
                     term.add_rows(species, edges, rows.columns(part))
         if any(isinstance(term, SoapTerm) for term in self.terms):
             assert self.source is not None

@@ -43,6 +43,7 @@ from tektite.fit.gap.rows import KINDS, BlockSum, Design
 from tektite.fit.gap.soap_term import SoapSource, make_soap_terms, with_zeta
 from tektite.fit.gap.targets import check_groups, make_gap_targets
 from tektite.fit.gap.term import Term
+from tektite.fit.gap.triplet_term import make_triplet_terms
 from tektite.fit.run import check_output, errors_of, print_errors, write_results
 from tektite.potential import Potential, default_threads
 from tektite.report import ErrorTable
@@ -92,7 +93,7 @@ class _Candidate:
 
 
 def _cutoffs(config: GapFitConfig, n_elements: int) -> NDArray[np.float64]:
-    sections = [s for s in (config.distance_2b, config.soap) if s is not None]
+    sections = [s for s in (config.distance_2b, config.angle_3b, config.soap) if s is not None]
     return np.full((n_elements, n_elements), max(s.cutoff for s in sections))
 
 
@@ -107,6 +108,14 @@ def _make_terms(
     terms: list[Term] = []
     if config.distance_2b is not None:
         terms += make_pair_terms(config.distance_2b, len(elements), distances.minimum)
+    if config.angle_3b is not None:
+        terms += make_triplet_terms(
+            config.angle_3b,
+            len(elements),
+            progress.track(targets, description="triplets"),
+            len(targets),
+            config.regression.seed,
+        )
     if config.soap is not None:
         assert source is not None
         rng = np.random.default_rng(config.regression.seed)
