@@ -39,6 +39,7 @@ SECTIONS = (
     "instruction_counts",
     "neighbor_lists",
     "gap_fits",
+    "soap_and_gap",
     "training",
 )
 

@@ -27,21 +27,53 @@ namespace {
 template <typename T>
 using DenseArray = py::array_t<T, py::array::c_style | py::array::forcecast>;
 
+/// Access to the values of a dictionary that the Python side has made complete.
+struct Reader {
+    const py::dict& given;
+    [[nodiscard]] double number(const char* key) const { return py::cast<double>(given[key]); }
+    [[nodiscard]] int integer(const char* key) const { return py::cast<int>(given[key]); }
+    [[nodiscard]] bool flag(const char* key) const { return py::cast<bool>(given[key]); }
+    [[nodiscard]] std::string text(const char* key) const { return py::cast<std::string>(given[key]); }
+};
+
 SoapParameters make_parameters(const py::dict& given) {
-    const auto number = [&](const char* key) { return py::cast<double>(given[key]); };
-    const auto integer = [&](const char* key) { return py::cast<int>(given[key]); };
+    const Reader read{given};
     SoapParameters p;
-    p.radial.basis = py::cast<std::string>(given["radial_basis"]);
-    p.radial.n_max = integer("n_max");
-    p.radial.l_max = integer("l_max");
-    p.radial.cutoff = number("cutoff");
-    p.radial.transition_width = number("cutoff_transition_width");
-    p.radial.sigma = number("sigma");
-    p.radial.basis_error_exponent = number("basis_error_exponent");
+    p.radial.basis = read.text("radial_basis");
+    p.radial.n_max = read.integer("n_max");
+    p.radial.l_max = read.integer("l_max");
+    p.radial.cutoff = read.number("cutoff");
+    p.radial.transition_width = read.number("cutoff_transition_width");
+    p.radial.sigma = read.number("sigma");
+    p.radial.basis_error_exponent = read.number("basis_error_exponent");
     p.channel = py::cast<std::vector<int>>(given["channel"]);
-    p.central_weight = number("central_weight");
-    p.central_all_channels = py::cast<bool>(given["central_all_channels"]);
-    p.normalise = py::cast<bool>(given["normalise"]);
+    p.central_weight = read.number("central_weight");
+    p.central_all_channels = read.flag("central_all_channels");
+    p.normalise = read.flag("normalise");
+    if (!given["mixing"].is_none()) {
+        const DenseArray<double> mixing(given["mixing"]);
+        if (mixing.ndim() != 2)
+            throw Error(ErrorCode::invalid_argument, "SOAP: the mixing matrix must have two dimensions");
+        p.mixing.assign(mixing.data(), mixing.data() + mixing.size());
+        p.n_mixed = static_cast<int>(mixing.shape(0));
+    }
+    return p;
+}
+
+SoapTurboParameters make_turbo_parameters(const py::dict& given) {
+    SoapTurboParameters p;
+    p.l_max = py::cast<int>(given["l_max"]);
+    p.compressed = py::cast<bool>(given["compressed"]);
+    p.channel = py::cast<std::vector<int>>(given["channel"]);
+    for (const py::handle& item : given["species"]) {
+        const auto one = py::cast<py::dict>(item);
+        const Reader read{one};
+        p.species.push_back({read.text("basis"), read.integer("alpha_max"), read.number("cutoff_soft"),
+                             read.number("cutoff_hard"), read.number("filter"), read.number("sigma_r"),
+                             read.number("sigma_r_scaling"), read.number("sigma_t"),
+                             read.number("sigma_t_scaling"), read.number("amplitude_scaling"),
+                             read.integer("radial_enhancement"), read.number("central_weight")});
+    }
     return p;
 }
 
@@ -256,13 +288,17 @@ void bind_features(py::module_& module) {
         "soap_calculator",
         [](const py::dict& parameters, const std::string& precision, int n_threads,
            const std::string& instruction_set) {
-            const SoapParameters p = make_parameters(parameters);
+            const bool turbo = py::cast<std::string>(parameters["kind"]) == "soap_turbo";
+            const SoapParameters soap = turbo ? SoapParameters{} : make_parameters(parameters);
+            const SoapTurboParameters other =
+                turbo ? make_turbo_parameters(parameters) : SoapTurboParameters{};
             const py::gil_scoped_release release;
             return std::make_unique<DescriptorCalculator>(
-                std::make_shared<Soap>(p), make_options(precision, n_threads, instruction_set));
+                turbo ? make_soap_turbo(other) : make_soap(soap),
+                make_options(precision, n_threads, instruction_set));
         },
         py::arg("parameters"), py::arg("precision"), py::arg("n_threads"), py::arg("instruction_set"),
-        "SOAP power spectra; see tektite.SOAP.");
+        "SOAP power spectra; see tektite.SOAP and tektite.SOAPTurbo.");
     module.def(
         "ace_calculator",
         [](const std::vector<py::dict>& bonds, const std::shared_ptr<ace::Basis>& basis,

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The SOAP power spectrum as a block descriptor.
-//
-// A. P. Bartok, R. Kondor, G. Csanyi, Phys. Rev. B 87, 184115 (2013); docs/soap.md has every formula.
+// Variants of SOAP as power spectra; docs/soap.md has every formula.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "basis/soap_radial.hpp"
-#include "descriptors/block_descriptor.hpp"
+#include "basis/soap_turbo_radial.hpp"
+#include "descriptors/power_spectrum.hpp"
 
 namespace tektite {
 
+/// SOAP with the radial bases of QUIP and dscribe.
 struct SoapParameters {
     SoapRadialParameters radial;
     /// [n_elements] the density to which neighbours of each element belong, 0 .. n_channels - 1; -1: not
@@ -20,35 +21,31 @@ struct SoapParameters {
     double central_weight = 1.0;        ///< of the centre's own Gaussian
     bool central_all_channels = false;  ///< the centre counts in every density, not only in its own
     bool normalise = true;              ///< divide by the length of the vector
+    /// Empty, or [n_mixed][n_channels n_max]: the power spectrum is that of the linear combinations sum_a
+    /// mixing[k][a] c_a instead of the c_a.
+    std::vector<double> mixing;
+    int n_mixed = 0;
+
+    [[nodiscard]] int n_channels() const;
+    [[nodiscard]] int n_features() const;
 };
 
-namespace soap {
-template <typename T>
-class Tables;
-}
+/// Features p_abl ordered as: for a, for b <= a, for l. Throws Error(invalid_argument) naming the parameter
+/// that has no meaning.
+std::shared_ptr<const PowerSpectrum> make_soap(const SoapParameters& parameters);
 
-/// Features p_abl with a = channel * n_max + n, ordered as: for a, for b <= a, for l. With several densities,
-/// their number is that of the largest channel plus one.
-class Soap final : public Descriptor {
-public:
-    /// Throws Error(invalid_argument) naming the parameter that has no meaning.
-    explicit Soap(SoapParameters parameters);
-    ~Soap() override;
+/// M. A. Caro, Phys. Rev. B 100, 024112 (2019).
+struct SoapTurboParameters {
+    int l_max = 8;
+    std::vector<int> channel;  ///< [n_elements] number of the species among `species`; -1: not seen
+    std::vector<SoapTurboRadialParameters> species;
+    bool compressed = false;  ///< only components in which a or b is the first function of its species
 
-    [[nodiscard]] const SoapParameters& parameters() const { return parameters_; }
-    [[nodiscard]] int n_channels() const { return n_channels_; }
-    [[nodiscard]] int n_elements() const override { return static_cast<int>(parameters_.channel.size()); }
-    [[nodiscard]] int n_features() const override;
-    [[nodiscard]] const std::vector<double>& cutoffs() const override { return cutoffs_; }
-    [[nodiscard]] std::unique_ptr<BlockDescriptor<double>> make_double(InstructionSet isa) const override;
-    [[nodiscard]] std::unique_ptr<BlockDescriptor<float>> make_float(InstructionSet isa) const override;
-
-private:
-    SoapParameters parameters_;
-    int n_channels_ = 0;
-    std::vector<double> cutoffs_;
-    std::shared_ptr<const soap::Tables<double>> double_tables_;
-    std::shared_ptr<const soap::Tables<float>> float_tables_;
+    [[nodiscard]] int n_features() const;
 };
+
+/// Features ordered as: for a, for b >= a, for l, with a, b running over the radial functions of all species.
+/// Throws as make_soap.
+std::shared_ptr<const PowerSpectrum> make_soap_turbo(const SoapTurboParameters& parameters);
 
 }  // namespace tektite

@@ -12,6 +12,26 @@ namespace tektite {
 
 using nlohmann::json;
 
+namespace {
+
+/// Gives the elements that a JSON list names the channel `number`.
+void assign_channel(const MetadataReader& reader, const std::string& key, const json& names,
+                    const std::vector<std::string>& elements, int number, std::vector<int>& channels) {
+    if (!names.is_array() || names.empty())
+        reader.fail(key, "must hold lists of elements, none of them empty");
+    for (const json& name : names) {
+        const auto found = name.is_string()
+                               ? std::find(elements.begin(), elements.end(), name.get<std::string>())
+                               : elements.end();
+        if (found == elements.end()) reader.fail(key, "must name elements of the model");
+        int& channel = channels[static_cast<std::size_t>(found - elements.begin())];
+        if (channel >= 0) reader.fail(key, "names " + *found + " twice");
+        channel = number;
+    }
+}
+
+}  // namespace
+
 SoapParameters read_soap_parameters(const MetadataReader& reader, const std::vector<std::string>& elements) {
     constexpr int most_functions = 1000, largest_l = 15;
     SoapParameters p;
@@ -29,21 +49,59 @@ SoapParameters read_soap_parameters(const MetadataReader& reader, const std::vec
     if (reader.has("normalise")) p.normalise = reader.boolean("normalise");
     p.channel.assign(elements.size(), -1);
     const json& channels = reader.array("channels");
-    for (std::size_t c = 0; c < channels.size(); ++c) {
-        if (!channels[c].is_array() || channels[c].empty())
-            reader.fail("channels", "must be a list of lists of elements, none of them empty");
-        for (const json& name : channels[c]) {
-            const auto found = name.is_string()
-                                   ? std::find(elements.begin(), elements.end(), name.get<std::string>())
-                                   : elements.end();
-            if (found == elements.end()) reader.fail("channels", "must name elements of the model");
-            int& channel = p.channel[static_cast<std::size_t>(found - elements.begin())];
-            if (channel >= 0) reader.fail("channels", "names " + *found + " twice");
-            channel = static_cast<int>(c);
-        }
-    }
+    for (std::size_t c = 0; c < channels.size(); ++c)
+        assign_channel(reader, "channels", channels[c], elements, static_cast<int>(c), p.channel);
     if (channels.empty()) reader.fail("channels", "is empty");
     return p;
+}
+
+void read_mixing(const ModelFile& file, const std::string& array, SoapParameters& parameters) {
+    if (!file.arrays.contains(array)) return;
+    const Array& mixing = file.reals(array, 2);
+    const auto fail = [&](const std::string& what) {
+        throw Error(ErrorCode::file_damaged, file.path + ": array '" + array + "' " + what);
+    };
+    if (mixing.shape[0] < 1 || mixing.shape[0] > 1024) fail("has an impossible number of rows");
+    for (const double x : mixing.reals)
+        if (!std::isfinite(x)) fail("holds a value that is not finite");
+    parameters.mixing = mixing.reals;
+    parameters.n_mixed = static_cast<int>(mixing.shape[0]);
+}
+
+SoapTurboParameters read_soap_turbo_parameters(const MetadataReader& reader, const std::string& path,
+                                               const std::string& where,
+                                               const std::vector<std::string>& elements) {
+    SoapTurboParameters turbo;
+    turbo.l_max = reader.integer("l_max", 0, 15);
+    if (reader.has("compressed")) turbo.compressed = reader.boolean("compressed");
+    turbo.channel.assign(elements.size(), -1);
+    const json& species = reader.array("species");
+    double reach = 0;
+    for (std::size_t s = 0; s < species.size(); ++s) {
+        const MetadataReader one(species[s], path, where + "species." + std::to_string(s) + ".");
+        one.only({"elements", "basis", "alpha_max", "cutoff_soft", "cutoff_hard", "filter", "sigma_r",
+                  "sigma_r_scaling", "sigma_t", "sigma_t_scaling", "amplitude_scaling", "radial_enhancement",
+                  "central_weight"});
+        assign_channel(one, "elements", one.array("elements"), elements, static_cast<int>(s), turbo.channel);
+        SoapTurboRadialParameters p;
+        p.basis = one.text("basis");
+        p.alpha_max = one.integer("alpha_max", 1, 11);
+        p.cutoff_soft = one.number("cutoff_soft");
+        p.cutoff_hard = one.number("cutoff_hard");
+        p.sigma_r = one.number("sigma_r");
+        p.sigma_t = one.number("sigma_t");
+        p.amplitude_scaling = one.number("amplitude_scaling");
+        p.radial_enhancement = one.integer("radial_enhancement", 0, 2);
+        if (one.has("filter")) p.filter = one.number("filter");
+        if (one.has("sigma_r_scaling")) p.sigma_r_scaling = one.number("sigma_r_scaling");
+        if (one.has("sigma_t_scaling")) p.sigma_t_scaling = one.number("sigma_t_scaling");
+        if (one.has("central_weight")) p.central_weight = one.number("central_weight");
+        reach = std::max(reach, p.cutoff_hard);
+        turbo.species.push_back(p);
+    }
+    if (std::abs(reach - reader.number("cutoff")) > 1e-9)
+        reader.fail("cutoff", "is not the largest hard cutoff of the species");
+    return turbo;
 }
 
 namespace {
@@ -86,7 +144,13 @@ std::shared_ptr<const Descriptor> read_descriptor(const ModelFile& file, const s
             reader.only({"kind", "radial_basis", "n_max", "l_max", "cutoff", "cutoff_transition_width",
                          "sigma", "basis_error_exponent", "central_weight", "central_all_channels",
                          "normalise", "channels"});
-            return std::make_shared<Soap>(read_soap_parameters(reader, elements));
+            SoapParameters parameters = read_soap_parameters(reader, elements);
+            read_mixing(file, prefix + "descriptor.mixing", parameters);
+            return make_soap(parameters);
+        }
+        if (kind == "soap_turbo") {
+            reader.only({"kind", "cutoff", "l_max", "compressed", "species"});
+            return make_soap_turbo(read_soap_turbo_parameters(reader, file.path, "descriptor.", elements));
         }
         if (kind == "ace") {
             reader.only({"kind", "n_max", "l_max", "max_degree", "l_weight", "bonds"});
@@ -99,8 +163,8 @@ std::shared_ptr<const Descriptor> read_descriptor(const ModelFile& file, const s
         if (error.code() != ErrorCode::invalid_argument) throw;
         throw Error(ErrorCode::file_damaged, file.path + ": descriptor: " + error.what());
     }
-    throw Error(ErrorCode::unsupported,
-                file.path + ": descriptors of the kind '" + kind + "' are not supported (soap, ace)");
+    throw Error(ErrorCode::unsupported, file.path + ": descriptors of the kind '" + kind +
+                                            "' are not supported (soap, soap_turbo, ace)");
 }
 
 }  // namespace tektite

@@ -23,6 +23,7 @@ _LAZY = {
     "UnsupportedError": "errors",
     "ACE": "ace",
     "SOAP": "soap",
+    "SOAPTurbo": "soap",
     "Potential": "potential",
     "load": "potential",
     "TektiteCalculator": "calculator",

@@ -3,16 +3,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from tektite import _core
 from tektite.features import AtomFeatures, EdgeGradients
 from tektite.potential import default_threads
 
-__all__ = ["SOAP", "EdgeGradients"]
+__all__ = ["SOAP", "EdgeGradients", "SOAPTurbo", "TurboSpecies", "element_mixing", "random_mixing"]
+
+
+def _channel_of_elements(elements: list[str], channels: Sequence[Sequence[str]]) -> list[int]:
+    """Number of each element's channel, -1 where it has none.
+
+    Raises
+    ------
+    ValueError
+        A channel is empty, or names an element that is unknown or has a channel already.
+    """
+    channel = [-1] * len(elements)
+    for c, members in enumerate(channels):
+        for symbol in members:
+            if symbol not in elements:
+                raise ValueError(f"channels: '{symbol}' is not among the elements")
+            if channel[elements.index(symbol)] >= 0:
+                raise ValueError(f"channels: '{symbol}' occurs twice")
+            channel[elements.index(symbol)] = c
+        if not members:
+            raise ValueError("channels: a channel has no elements")
+    return channel
 
 
 class SOAP(AtomFeatures):
@@ -47,6 +70,9 @@ class SOAP(AtomFeatures):
         element in no channel are not seen.
     normalise : bool
         Whether features are divided by their length.
+    mixing : array_like, (n_mixed, n_channels n_max), optional
+        Linear combinations of the radial functions of all channels, of which the power spectrum is
+        taken instead: fewer features (see `element_mixing` and `random_mixing`).
     precision : str
         "double" or "mixed" (float32 inside).
     threads : int, optional
@@ -77,6 +103,7 @@ class SOAP(AtomFeatures):
         basis_error_exponent: float = 10.0,
         channels: Sequence[Sequence[str]] | None = None,
         normalise: bool = True,
+        mixing: ArrayLike | None = None,
         precision: str = "double",
         threads: int | None = None,
         instruction_set: str = "automatic",
@@ -85,16 +112,7 @@ class SOAP(AtomFeatures):
         self.channels = (
             [[e] for e in self.elements] if channels is None else [list(c) for c in channels]
         )
-        channel = [-1] * len(self.elements)
-        for c, members in enumerate(self.channels):
-            for symbol in members:
-                if symbol not in self.elements:
-                    raise ValueError(f"channels: '{symbol}' is not among the elements")
-                if channel[self.elements.index(symbol)] >= 0:
-                    raise ValueError(f"channels: '{symbol}' occurs twice")
-                channel[self.elements.index(symbol)] = c
-            if not members:
-                raise ValueError("channels: a channel has no elements")
+        channel = _channel_of_elements(self.elements, self.channels)
         self.cutoff = float(cutoff)
         self.n_max = int(n_max)
         self.l_max = int(l_max)
@@ -110,8 +128,9 @@ class SOAP(AtomFeatures):
             "central_all_channels": bool(central_all_channels),
             "normalise": bool(normalise),
         }
+        self.mixing = None if mixing is None else np.array(mixing, dtype=np.float64)
         self._engine = _core.soap_calculator(
-            {**self.parameters, "channel": channel},
+            {**self.parameters, "kind": "soap", "mixing": self.mixing, "channel": channel},
             precision,
             default_threads() if threads is None else int(threads),
             instruction_set,
@@ -125,4 +144,129 @@ class SOAP(AtomFeatures):
 
     def model_contents(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """See `AtomFeatures.model_contents`."""
-        return {"kind": "soap", **self.parameters, "channels": self.channels}, {}
+        arrays = {} if self.mixing is None else {"descriptor.mixing": self.mixing}
+        return {"kind": "soap", **self.parameters, "channels": self.channels}, arrays
+
+
+@dataclasses.dataclass
+class TurboSpecies:
+    """Neighbours of one species in `SOAPTurbo`; the names are those of docs/soap.md.
+
+    Lengths in angstrom. basis: "poly3" or "poly3gauss".
+    """
+
+    elements: Sequence[str]
+    alpha_max: int
+    cutoff_soft: float
+    cutoff_hard: float
+    sigma_r: float
+    sigma_t: float
+    sigma_r_scaling: float = 0.0
+    sigma_t_scaling: float = 0.0
+    amplitude_scaling: float = 1.0
+    radial_enhancement: int = 0
+    central_weight: float = 1.0
+    basis: str = "poly3gauss"
+    filter: float = 4.0
+
+
+class SOAPTurbo(AtomFeatures):
+    """The soap_turbo variant of SOAP (M. A. Caro, Phys. Rev. B 100, 024112 (2019)).
+
+    The features are those of quippy's ``soap_turbo``, in its order. (quippy takes every central
+    weight as 1.)
+
+    Parameters
+    ----------
+    elements : sequence of str
+        Chemical symbols; all atoms must be of these.
+    l_max : int
+        Highest degree of the spherical harmonics (at most 15).
+    species : sequence of TurboSpecies
+        What neighbours of each species are expanded into.
+    compressed : bool
+        Only features with the first radial function of a species (quippy's "trivial" compression).
+    precision, threads, instruction_set
+        See `SOAP`.
+
+    Raises
+    ------
+    ValueError
+        A parameter has no meaning; the message names it.
+    UnsupportedError
+        The processor lacks the instruction set.
+    """
+
+    def __init__(
+        self,
+        elements: Sequence[str],
+        l_max: int,
+        species: Sequence[TurboSpecies],
+        *,
+        compressed: bool = False,
+        precision: str = "double",
+        threads: int | None = None,
+        instruction_set: str = "automatic",
+    ):
+        if not species:
+            raise ValueError("species: there is none")
+        super().__init__(elements)
+        self.l_max = int(l_max)
+        self.species = list(species)
+        self.cutoff = float(max(one.cutoff_hard for one in self.species))
+        channel = _channel_of_elements(self.elements, [one.elements for one in self.species])
+        whole = ("alpha_max", "radial_enhancement", "basis")
+        described = []
+        for one in self.species:
+            given = dataclasses.asdict(one)
+            given["elements"] = list(one.elements)
+            described.append(
+                {k: v if k in (*whole, "elements") else float(v) for k, v in given.items()}
+            )
+        self.parameters = {
+            "l_max": self.l_max,
+            "compressed": bool(compressed),
+            "species": described,
+        }
+        self._engine = _core.soap_calculator(
+            {**self.parameters, "kind": "soap_turbo", "channel": channel},
+            precision,
+            default_threads() if threads is None else int(threads),
+            instruction_set,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"SOAPTurbo([{', '.join(self.elements)}], cutoff={self.cutoff:g}, "
+            f"l_max={self.l_max}): {self.n_features} features"
+        )
+
+    def model_contents(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """See `AtomFeatures.model_contents`."""
+        return {"kind": "soap_turbo", "cutoff": self.cutoff, **self.parameters}, {}
+
+
+def element_mixing(n_max: int, weights: ArrayLike) -> NDArray[np.float64]:
+    """Mixing matrix that joins channels of elements: alchemical compression.
+
+    Parameters
+    ----------
+    n_max : int
+        Radial functions of each channel, which stay apart.
+    weights : array_like, (n_mixed_channels, n_channels)
+        How much of each channel each new one has.
+
+    Returns
+    -------
+    array, (n_mixed_channels n_max, n_channels n_max)
+    """
+    return np.kron(np.asarray(weights, dtype=np.float64), np.eye(n_max))
+
+
+def random_mixing(n_mixed: int, n_functions: int, seed: int = 0) -> NDArray[np.float64]:
+    """Mixing matrix of a random projection of all radial functions, (n_mixed, n_functions).
+
+    Entries are normal, of variance 1/n_mixed, so that scalar products are kept on average.
+    """
+    rng = np.random.default_rng(seed)
+    return rng.normal(scale=n_mixed**-0.5, size=(n_mixed, n_functions))

@@ -11,6 +11,7 @@ from ase.neighborlist import neighbor_list
 
 import tektite
 from systems import random_system
+from tektite.soap import TurboSpecies
 
 _SOAP = {
     "cutoff": 4.3,
@@ -22,16 +23,54 @@ _SOAP = {
 }
 
 
-def soap_of(term: dict[str, Any], elements: list[str]) -> tektite.SOAP:
+def soap_of(
+    term: dict[str, Any], elements: list[str], mixing: np.ndarray | None = None
+) -> tektite.SOAP | tektite.SOAPTurbo:
     """Return the descriptor that a SOAP term of a model file describes."""
     options = {k: v for k, v in term.items() if k not in ("kind", "centers", "delta", "zeta")}
-    return tektite.SOAP(elements, **options, threads=1)
+    if term["kind"] == "soap_turbo":
+        species = [TurboSpecies(**one) for one in options["species"]]
+        compressed = options["compressed"]
+        return tektite.SOAPTurbo(
+            elements, options["l_max"], species, compressed=compressed, threads=1
+        )
+    return tektite.SOAP(elements, **options, mixing=mixing, threads=1)
+
+
+def _turbo(term: dict[str, Any], elements: list[str], k: int) -> dict[str, Any]:
+    species = [
+        {
+            "elements": [element],
+            "basis": ["poly3gauss", "poly3"][(k + e) % 2],
+            "alpha_max": 4 - e,
+            "cutoff_soft": 3.7,
+            "cutoff_hard": 4.3 - 0.2 * e,
+            "filter": 4.0,
+            "sigma_r": 0.5,
+            "sigma_r_scaling": 0.05,
+            "sigma_t": 0.6,
+            "sigma_t_scaling": 0.02,
+            "amplitude_scaling": 1.5,
+            "radial_enhancement": 1,
+            "central_weight": 0.9,
+        }
+        for e, element in enumerate(elements)
+    ]
+    kept = {key: term[key] for key in ("centers", "delta", "zeta", "cutoff")}
+    return {"kind": "soap_turbo", **kept, "l_max": 3, "compressed": k == 0, "species": species}
 
 
 def random_gap(
-    elements: list[str], seed: int, n_sparse: int = 20, variance: bool = True
+    elements: list[str],
+    seed: int,
+    n_sparse: int = 20,
+    variance: bool = True,
+    variant: str = "full",
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Metadata and arrays of a GAP with a SOAP term for each element, pairs and triplets."""
+    """Metadata and arrays of a GAP with a SOAP term for each element, pairs and triplets.
+
+    variant: what the SOAP terms are like: "full", "mixing" or "turbo".
+    """
     rng = np.random.default_rng(seed)
     terms, arrays = [], {}
 
@@ -52,7 +91,13 @@ def random_gap(
             **_SOAP,
             "n_max": 4 + k,
         }
-        soap = soap_of(term, elements)
+        mixing = None
+        if variant == "mixing":
+            mixing = rng.normal(size=(5, len(elements) * term["n_max"]))
+            arrays[f"terms.{len(terms)}.mixing"] = mixing
+        elif variant == "turbo":
+            term = _turbo(term, elements, k)
+        soap = soap_of(term, elements, mixing)
         samples = [random_system(elements, 100 * seed + s, 6, (True, True, True)) for s in range(8)]
         rows = np.concatenate([soap.features(a)[a.symbols == center] for a in samples])
         add(term, rows[: n_sparse + k])
@@ -112,11 +157,14 @@ def evaluate(
         weights = arrays[f"terms.{k}.weights"]
         variance = term["delta"] ** 2
         covariance = np.zeros((len(atoms), len(weights)))
+        if term["kind"] in ("soap", "soap_turbo"):
+            mixing = arrays.get(f"terms.{k}.mixing")
+            features = soap_of(term, elements, mixing).features(atoms)
         for atom in range(len(atoms)):
             edges = np.flatnonzero((i == atom) & (distances < term["cutoff"]))
-            if term["kind"] == "soap":
+            if term["kind"] in ("soap", "soap_turbo"):
                 if symbols[atom] in term["centers"]:
-                    p = soap_of(term, elements).features(atoms)[atom]
+                    p = features[atom]
                     covariance[atom] = variance * (points @ p) ** term["zeta"]
                     prior[atom] += variance * (p @ p) ** term["zeta"]
                 continue

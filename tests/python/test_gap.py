@@ -36,17 +36,18 @@ def systems(elements: list[str]) -> list[Atoms]:
 
 
 @pytest.mark.parametrize("elements", ELEMENTS)
-def test_formulas(tmp_path, elements):
+@pytest.mark.parametrize("variant", ["full", "mixing", "turbo"])
+def test_formulas(tmp_path, elements, variant):
     """Energies and uncertainties of every instruction set are those of the formulas."""
-    metadata, arrays = random_gap(elements, seed=5)
+    metadata, arrays = random_gap(elements, seed=5, variant=variant)
     model = load(tmp_path, metadata, arrays)
+    expected = [(atoms, *evaluate(metadata, arrays, atoms)) for atoms in systems(elements)]
     for isa in ("baseline", "avx2", "avx512"):
         try:
             evaluator = model.make_evaluator(threads=2, instruction_set=isa)
         except tektite.UnsupportedError:
             continue
-        for atoms in systems(elements):
-            energies, deviations = evaluate(metadata, arrays, atoms)
+        for atoms, energies, deviations in expected:
             results = evaluator.evaluate(
                 atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, uncertainties=True
             )
@@ -161,5 +162,28 @@ def test_damaged_files(tmp_path, change, message):
 
 
 def test_unknown_terms(tmp_path):
-    with pytest.raises(tektite.UnsupportedError, match="'soap_turbo'"):
-        load(tmp_path, *broken(lambda m, a: m["terms"][0].update(kind="soap_turbo")))
+    with pytest.raises(tektite.UnsupportedError, match="'soap_radial'"):
+        load(tmp_path, *broken(lambda m, a: m["terms"][0].update(kind="soap_radial")))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m["terms"][0].update(cutoff=4.2), r"terms\.0\.cutoff.*largest hard cutoff"),
+        (lambda m: m["terms"][0].update(compressed=2), r"terms\.0\.compressed"),
+        (lambda m: m["terms"][0].update(n_max=2), r"terms\.0\.n_max"),
+        (lambda m: m["terms"][0].pop("species"), r"terms\.0\.species"),
+        (
+            lambda m: m["terms"][0]["species"][1].update(elements=["O"]),
+            r"terms\.0\.species\.1\.elements.*twice",
+        ),
+        (lambda m: m["terms"][0]["species"][0].update(sigma_r=-1.0), r"terms\.0.*sigmas"),
+        (lambda m: m["terms"][0]["species"][0].update(alpha_max=3), r"terms\.0\.sparse_points"),
+    ],
+)
+def test_damaged_turbo_terms(tmp_path, change, message):
+    metadata, arrays = random_gap(["O", "Si"], seed=8, variant="turbo")
+    metadata = copy.deepcopy(metadata)
+    change(metadata)
+    with pytest.raises(tektite.ModelFileError, match=message):
+        load(tmp_path, metadata, arrays)

@@ -9,7 +9,8 @@ from ase import Atoms
 from ase.build import bulk, molecule
 
 import tektite
-from soap_reference import power_spectrum
+from soap_reference import power_spectrum, turbo_power_spectrum
+from tektite.soap import TurboSpecies, element_mixing, random_mixing
 
 COMMON = {"cutoff": 4.2, "n_max": 5, "l_max": 4, "sigma": 0.45, "cutoff_transition_width": 0.8}
 INSTRUCTION_SETS = ["baseline", "avx2", "avx512"]
@@ -35,6 +36,21 @@ def slab() -> Atoms:
 
 def make(elements=("Na", "Cl"), **changes) -> tektite.SOAP:
     return tektite.SOAP(elements, **{**COMMON, "threads": 1, **changes})
+
+
+def turbo_species(**changes) -> list[TurboSpecies]:
+    common = {"cutoff_soft": 3.8, "cutoff_hard": 4.2, "radial_enhancement": 1, **changes}
+    sodium = {"alpha_max": 4, "sigma_r": 0.5, "sigma_t": 0.4, "sigma_r_scaling": 0.05}
+    chlorine = {"alpha_max": 3, "sigma_r": 0.4, "sigma_t": 0.5, "sigma_t_scaling": 0.04}
+    return [
+        TurboSpecies(["Na"], **sodium, amplitude_scaling=2.0, **common),
+        TurboSpecies(["Cl"], **chlorine, amplitude_scaling=0.0, central_weight=0.8, **common),
+    ]
+
+
+def make_turbo(compressed=False, l_max=4, **changes) -> tektite.SOAPTurbo:
+    species = turbo_species(**changes)
+    return tektite.SOAPTurbo(["Na", "Cl"], l_max, species, compressed=compressed, threads=1)
 
 
 @pytest.mark.parametrize("basis", ["equispaced_gaussian", "gto"])
@@ -100,10 +116,16 @@ def test_instruction_sets_and_precisions(isa, n_max):
 
 
 @pytest.mark.parametrize("atoms", [salt(), tiny(), slab(), molecule("NaCl")])
-@pytest.mark.parametrize("normalise", [True, False])
-def test_gradients(atoms, normalise):
+@pytest.mark.parametrize("variant", ["normalised", "raw", "mixed channels", "turbo", "compressed"])
+def test_gradients(atoms, variant):
     """Contracted and explicit gradients agree with each other and with finite differences."""
-    soap = make(normalise=normalise)
+    soap = {
+        "normalised": make,
+        "raw": lambda: make(normalise=False),
+        "mixed channels": lambda: make(mixing=random_mixing(6, 10)),
+        "turbo": make_turbo,
+        "compressed": lambda: make_turbo(True, basis="poly3"),
+    }[variant]()
     rng = np.random.default_rng(3)
     adjoint = rng.normal(size=(len(atoms), soap.n_features))
 
@@ -246,6 +268,79 @@ def test_bad_systems():
     broken.positions[3, 1] = np.nan
     with pytest.raises((tektite.NotFiniteError, ValueError), match="3"):
         soap.features(broken)
+
+
+@pytest.mark.parametrize("basis", ["poly3", "poly3gauss"])
+@pytest.mark.parametrize("enhancement", [0, 1, 2])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_turbo_definition(basis, enhancement, compressed):
+    """Every feature equals a quadrature over the density."""
+    changes = {"basis": basis, "radial_enhancement": enhancement}
+    soap = make_turbo(compressed, **changes)
+    for atoms in (salt()[:5], tiny()):
+        features = soap.features(atoms)
+        for center in {0, len(atoms) - 1}:
+            expected = turbo_power_spectrum(atoms, center, 4, turbo_species(**changes), compressed)
+            np.testing.assert_allclose(features[center], expected, rtol=0, atol=2e-9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"basis": "poly4"}, "unknown radial basis 'poly4'"),
+        ({"cutoff_soft": 4.3}, "soft cutoff"),
+        ({"cutoff_hard": 200.0}, "hard cutoff"),
+        ({"radial_enhancement": 3}, "radial_enhancement"),
+        ({"filter": 0.0}, "filter"),
+        ({"l_max": 20}, "l_max"),
+    ],
+)
+def test_bad_turbo_parameters(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_turbo(**changes)
+
+
+def test_mixing():
+    """Joined channels, rotations of all functions, and random projections."""
+    atoms = salt()
+    joined = make(mixing=element_mixing(5, [[1.0, 1.0]]), central_all_channels=False)
+    expected = make(channels=[["Na", "Cl"]])
+    np.testing.assert_allclose(joined.features(atoms), expected.features(atoms), rtol=0, atol=1e-11)
+    # The kernel of two atoms does not depend on the orthonormal basis of the expansion.
+    rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(10, 10)))[0]
+    rotated, plain = make(mixing=rotation).features(atoms), make().features(atoms)
+    assert np.abs(rotated - plain).max() > 0.1
+    np.testing.assert_allclose(rotated @ rotated.T, plain @ plain.T, rtol=0, atol=1e-10)
+    few = make(mixing=random_mixing(4, 10))
+    assert few.n_features == 4 * 5 // 2 * 5
+    assert np.abs(np.linalg.norm(few.features(atoms), axis=1) - 1).max() < 1e-12
+    with pytest.raises(ValueError, match="10 columns"):
+        make(mixing=np.ones((4, 9)))
+
+
+def test_quippy_turbo():
+    """Features of quippy's soap_turbo, which cuts off some 5e-7 near the soft cutoff."""
+    descriptors = pytest.importorskip("quippy.descriptors")
+    atoms = salt()
+    species = turbo_species()
+    species[1].central_weight = 1.0  # quippy takes every weight as 1
+
+    def both(name):
+        return " ".join(str(getattr(s, name)) for s in species)
+
+    for compressed in (False, True):
+        text = (
+            f"soap_turbo l_max=4 alpha_max={{{both('alpha_max')}}} "
+            f"atom_sigma_r={{{both('sigma_r')}}} atom_sigma_t={{{both('sigma_t')}}} "
+            f"atom_sigma_r_scaling={{{both('sigma_r_scaling')}}} "
+            f"atom_sigma_t_scaling={{{both('sigma_t_scaling')}}} "
+            f"amplitude_scaling={{{both('amplitude_scaling')}}} central_weight={{1.0 1.0}} "
+            "zeta=2 rcut_soft=3.8 rcut_hard=4.2 scaling_mode=polynomial radial_enhancement=1 "
+            "n_species=2 species_Z={11 17} central_index=2 basis=poly3gauss add_species=F"
+        )
+        expected = descriptors.Descriptor(text + " compress_mode=trivial" * compressed).calc(atoms)
+        ours = tektite.SOAPTurbo(["Na", "Cl"], 4, species, compressed=compressed).features(atoms)
+        np.testing.assert_allclose(ours[atoms.symbols == "Cl"], expected["data"], rtol=0, atol=3e-6)
 
 
 def test_quippy():

@@ -99,15 +99,16 @@ template <typename T, int W>
 /// Radial functions (and slopes) of one step, [row][W]: each lane's table row is read contiguously and W rows
 /// are transposed in registers.
 template <bool with_slope, typename T, int W>
-void radial_rows(const RadialView<T>& table, const Scratch<T>& scratch, int step, T* out, T* out_slope) {
+void radial_rows(const RadialView<T>& table, int row_length, int n_columns, const Scratch<T>& scratch,
+                 int step, T* out, T* out_slope) {
     using V = Vector<T, W>;
-    const std::size_t row = static_cast<std::size_t>(table.row), p = static_cast<std::size_t>(step) * W;
+    const std::size_t row = static_cast<std::size_t>(row_length), p = static_cast<std::size_t>(step) * W;
     const T* rows[W];
     for (int b = 0; b < W; ++b)
         rows[b] = table.coefficients + static_cast<std::size_t>(scratch.bin[p + b]) * 6 * row;
     const T* t = scratch.position + p;
     const T* inverse_width = scratch.inverse_width + p;
-    for (int column = 0; column < table.n_columns; column += W) {
+    for (int column = 0; column < n_columns; column += W) {
         V value[W], slope[W];
 #pragma GCC unroll 16
         for (int b = 0; b < W; ++b) {
@@ -191,8 +192,9 @@ inline int balanced_tile(int n_max) {
 
 /// Forward: adds the edges [begin, end) of one neighbour species to c of its channel.
 template <int L, typename T, int W>
-void forward_density(const SoapView<T>& view, const Scratch<T>& scratch, int channel, int begin, int end) {
-    const std::size_t radial_stride = static_cast<std::size_t>(view.radial.row) * W;
+void forward_density(const SoapView<T>& view, const Scratch<T>& scratch, int species, int begin, int end) {
+    const int channel = view.channel[species];
+    const std::size_t radial_stride = static_cast<std::size_t>(view.row) * W;
     const int l_max = largest_l<L>(view.l_max), tile = balanced_tile(view.n_max);
     const std::size_t harmonic_stride = static_cast<std::size_t>((l_max + 1) * (l_max + 1)) * W;
     const std::size_t c_stride = static_cast<std::size_t>(view.n_padded) * W;
@@ -200,7 +202,7 @@ void forward_density(const SoapView<T>& view, const Scratch<T>& scratch, int cha
         const int steps = end - first_step < tile_steps ? end - first_step : tile_steps;
         for (int k = 0; k < steps; ++k) {
             const int step = first_step + k;
-            radial_rows<false, T, W>(view.radial, scratch, step,
+            radial_rows<false, T, W>(view.radial[species], view.row, view.n_columns, scratch, step,
                                      scratch.radial + static_cast<std::size_t>(k) * radial_stride,
                                      static_cast<T*>(nullptr));
             harmonics_of_step<L, T, W>(view, scratch.unit + static_cast<std::size_t>(step) * 3 * W,
@@ -298,15 +300,17 @@ template <int L, typename T, int W>
 
 /// Backward: adds dE/dr_ij of the edges [begin, end) of one neighbour species.
 template <int L, typename T, int W>
-void backward_density(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& scratch, int channel,
+void backward_density(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& scratch, int species,
                       int begin, int end) {
     using V = Vector<T, W>;
+    const int channel = view.channel[species];
     const int l_max = largest_l<L>(view.l_max), tile = balanced_tile(view.n_max);
     const std::size_t c_stride = static_cast<std::size_t>(view.n_padded) * W;
     alignas(64) T dE_dY[(l_bound<L> + 1) * (l_bound<L> + 1) * W];
     for (int step = begin; step < end; ++step) {
         const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
-        radial_rows<true, T, W>(view.radial, scratch, step, scratch.radial, scratch.slope);
+        radial_rows<true, T, W>(view.radial[species], view.row, view.n_columns, scratch, step, scratch.radial,
+                                scratch.slope);
         V q[lm_count(l_bound<L>)], re[l_bound<L> + 1], im[l_bound<L> + 1];
         legendre<V, T>(l_max, view.legendre_a, view.legendre_b, view.legendre_diagonal, load<V>(unit + 2 * W),
                        q);

@@ -36,13 +36,10 @@ template <int N, typename T, int W>
     }
 }
 
-/// Position of (a, b <= a, l = 0) among the features.
-[[gnu::always_inline]] inline std::size_t first_feature(int a, int b, int l_max) {
+/// Index of (a, b <= a, l = 0) in SoapView::position and scale.
+[[gnu::always_inline]] inline std::size_t component(int a, int b, int l_max) {
     return static_cast<std::size_t>(a * (a + 1) / 2 + b) * static_cast<std::size_t>(l_max + 1);
 }
-
-template <typename T>
-inline constexpr T root_two = static_cast<T>(1.4142135623730950488);
 
 template <typename T, int W>
 void forward_power(const SoapView<T>& view, const Scratch<T>& scratch, T* features, std::size_t stride) {
@@ -61,19 +58,18 @@ void forward_power(const SoapView<T>& view, const Scratch<T>& scratch, T* featur
                     for (int j = 0; j < tile; ++j) {
                         const int a = a0 + i, b = b0 + j;
                         if (b > a || a >= view.n_coefficients) continue;
-                        const V p = a == b ? sum[i][j] : sum[i][j] * root_two<T>;
+                        const std::size_t k = component(a, b, view.l_max) + static_cast<std::size_t>(l);
+                        if (view.position[k] < 0) continue;
+                        const V p = sum[i][j] * view.scale[k];
                         norm2 += p * p;
-                        store(features +
-                                  (first_feature(a, b, view.l_max) + static_cast<std::size_t>(l)) * stride,
-                              p);
+                        store(features + static_cast<std::size_t>(view.position[k]) * stride, p);
                     }
             }
     }
     V inverse = V{} + 1;
     if (view.normalise) {
         for (int b = 0; b < W; ++b) inverse[b] = norm2[b] > 0 ? 1 / __builtin_sqrt(norm2[b]) : T(0);
-        const std::size_t n = first_feature(view.n_coefficients, 0, view.l_max);
-        for (std::size_t f = 0; f < n; ++f)
+        for (std::size_t f = 0; f < static_cast<std::size_t>(view.n_features); ++f)
             store(features + f * stride, load<V>(features + f * stride) * inverse);
     }
     store(scratch.inverse_norm, inverse);
@@ -115,8 +111,7 @@ void backward_power(const SoapView<T>& view, const Scratch<T>& scratch, const T*
     const V inverse = load<V>(scratch.inverse_norm);
     V along = V{};  // of the unit vector p: only the part of the adjoint across it survives
     if (view.normalise) {
-        const std::size_t n_features = first_feature(n, 0, view.l_max);
-        for (std::size_t f = 0; f < n_features; ++f)
+        for (std::size_t f = 0; f < static_cast<std::size_t>(view.n_features); ++f)
             along += load<V>(features + f * stride) * load<V>(adjoint + f * stride);
     }
     T* symmetric = scratch.symmetric;
@@ -125,11 +120,14 @@ void backward_power(const SoapView<T>& view, const Scratch<T>& scratch, const T*
     for (int l = 0; l <= view.l_max; ++l) {
         for (int a = 0; a < n; ++a)
             for (int b = 0; b <= a; ++b) {
-                const std::size_t f =
-                    (first_feature(a, b, view.l_max) + static_cast<std::size_t>(l)) * stride;
-                V g = load<V>(adjoint + f) * inverse;
-                if (view.normalise) g -= load<V>(features + f) * (along * inverse);
-                g *= a == b ? T(2) : root_two<T>;
+                const std::size_t k = component(a, b, view.l_max) + static_cast<std::size_t>(l);
+                V g = V{};
+                if (view.position[k] >= 0) {
+                    const std::size_t f = static_cast<std::size_t>(view.position[k]) * stride;
+                    g = load<V>(adjoint + f) * inverse;
+                    if (view.normalise) g -= load<V>(features + f) * (along * inverse);
+                    g *= a == b ? 2 * view.scale[k] : view.scale[k];
+                }
                 store(symmetric + (a * n_padded + b) * W, g);
                 if (a != b) store(symmetric + (b * n_padded + a) * W, g);
             }
@@ -172,14 +170,15 @@ void harmonics_derivatives(const SoapView<T>& view, int l, const T* unit, Vector
 /// gradient[3][n_features][W]: derivatives of the features with respect to r of the edge in `step`.
 template <typename T, int W>
 void power_edge_gradient(const SoapView<T>& view, const Scratch<T>& scratch, const T* features,
-                         std::size_t stride, int channel, int step, T* gradient) {
+                         std::size_t stride, int species, int step, T* gradient) {
     using V = Vector<T, W>;
     const int l_max = view.l_max, n_max = view.n_max, n = view.n_coefficients, n_padded = view.n_padded;
-    const int first = channel * n_max;
+    const int first = view.channel[species] * n_max;
     const std::size_t c_stride = static_cast<std::size_t>(n_padded) * W;
-    const std::size_t n_features = first_feature(n, 0, l_max);
+    const std::size_t n_features = static_cast<std::size_t>(view.n_features);
     const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
-    radial_rows<true, T, W>(view.radial, scratch, step, scratch.radial, scratch.slope);
+    radial_rows<true, T, W>(view.radial[species], view.row, view.n_columns, scratch, step, scratch.radial,
+                            scratch.slope);
     V q[lm_count(l_max_limit)], re[l_max_limit + 1], im[l_max_limit + 1];
     legendre<V, T>(l_max, view.legendre_a, view.legendre_b, view.legendre_diagonal, load<V>(unit + 2 * W), q);
     azimuthal_powers<V>(l_max, load<V>(unit), load<V>(unit + W), re, im);
@@ -220,13 +219,14 @@ void power_edge_gradient(const SoapView<T>& view, const Scratch<T>& scratch, con
             T* out = gradient + static_cast<std::size_t>(d) * n_features * W;
             for (int a = 0; a < n; ++a)
                 for (int b = 0; b <= a; ++b) {
+                    const std::size_t k = component(a, b, l_max) + static_cast<std::size_t>(l);
+                    if (view.position[k] < 0) continue;
                     V value = V{};
                     if (a >= first && a < first + n_max)
                         value += load<V>(pairs + ((a - first) * n_padded + b) * W);
                     if (b >= first && b < first + n_max)
                         value += load<V>(pairs + ((b - first) * n_padded + a) * W);
-                    store(out + (first_feature(a, b, l_max) + static_cast<std::size_t>(l)) * W,
-                          a == b ? value : value * root_two<T>);
+                    store(out + static_cast<std::size_t>(view.position[k]) * W, value * view.scale[k]);
                 }
         }
     }

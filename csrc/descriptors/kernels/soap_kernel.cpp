@@ -18,9 +18,9 @@ void forward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& 
     for (int s = 0; s < edges.n_elements; ++s) {
         const int begin = edges.species_begin[s], end = edges.species_end[s];
         if (begin == end || view.channel[s] < 0) continue;
-        locate_edges<T, W>(view.radial, edges, scratch, begin, end);
+        locate_edges<T, W>(view.radial[s], edges, scratch, begin, end);
         with_largest_l(view.l_max, [&](auto l) {
-            forward_density<decltype(l)::value, T, W>(view, scratch, view.channel[s], begin, end);
+            forward_density<decltype(l)::value, T, W>(view, scratch, s, begin, end);
         });
     }
     forward_power<T, W>(view, scratch, features, stride);
@@ -34,7 +34,7 @@ void backward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>&
         const int begin = edges.species_begin[s], end = edges.species_end[s];
         if (begin == end || view.channel[s] < 0) continue;
         with_largest_l(view.l_max, [&](auto l) {
-            backward_density<decltype(l)::value, T, W>(view, edges, scratch, view.channel[s], begin, end);
+            backward_density<decltype(l)::value, T, W>(view, edges, scratch, s, begin, end);
         });
     }
 }
@@ -42,7 +42,7 @@ void backward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>&
 template <typename T, int W>
 void edge_gradient(const SoapView<T>& view, const Scratch<T>& scratch, const T* features, std::size_t stride,
                    int species, int step, T* gradient) {
-    power_edge_gradient<T, W>(view, scratch, features, stride, view.channel[species], step, gradient);
+    power_edge_gradient<T, W>(view, scratch, features, stride, species, step, gradient);
 }
 
 template <typename T>

@@ -11,8 +11,6 @@ namespace tektite::soap {
 /// A RadialTable in the precision of the kernel: rows of all R_nl, [l_max + 1][n_max].
 template <typename T>
 struct RadialView {
-    int row;  ///< length of a table row
-    int n_columns;
     int n_segments;
     const double* start;          ///< [n_segments]
     const double* inverse_width;  ///< [n_segments]
@@ -24,12 +22,18 @@ struct RadialView {
 /// Coefficients of the expansion c_a are numbered a = channel * n_max + n < n_coefficients, padded with zeros
 /// to a multiple of `coefficient_tile`. Harmonics are real: component 0 of l is m = 0, components 2m - 1 and
 /// 2m are sqrt(2) times the real and imaginary parts of Y_lm.
+/// A component a, b <= a, l of the power spectrum is scale * sum over harmonics of c_a c_b and becomes the
+/// feature `position`; both are indexed by (a (a + 1)/2 + b) (l_max + 1) + l.
 template <typename T>
 struct SoapView {
-    RadialView<T> radial;
-    int n_max, l_max, n_channels;
+    const RadialView<T>* radial;  ///< [n_elements] all with the same rows; not read where channel is -1
+    int row, n_columns;           ///< of the tables
+    int n_max, l_max;
     int n_coefficients, n_padded;
-    const int* channel;  ///< [n_elements] of each neighbour species; -1: not seen
+    int n_features;
+    const int* channel;   ///< [n_elements] of each neighbour species; -1: not seen
+    const int* position;  ///< -1: not a feature
+    const T* scale;
     const T* legendre_a;
     const T* legendre_b;
     const T* legendre_slope;

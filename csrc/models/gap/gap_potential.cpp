@@ -21,9 +21,9 @@ public:
         : terms_(terms), kernels_(sparse_kernels(isa)), isa_(isa) {
         const auto w = static_cast<std::size_t>(lanes());
         std::size_t n_features = 0;
-        for (const auto& soap : terms.soap) {
-            descriptors_.push_back(make_block_descriptor<T>(*soap, isa));
-            n_features = std::max(n_features, static_cast<std::size_t>(soap->n_features()));
+        for (const SoapTerm& term : terms.parameters.soap) {
+            descriptors_.push_back(make_block_descriptor<T>(*term.descriptor, isa));
+            n_features = std::max(n_features, static_cast<std::size_t>(term.descriptor->n_features()));
         }
         features_.resize(n_features * w);
         adjoint_.resize(n_features * w);
@@ -110,7 +110,7 @@ public:
             for (std::size_t center = 0; center < n; ++center)
                 for (std::size_t neighbor = 0; neighbor < n; ++neighbor)
                     if (p.soap[t].centers[center])
-                        reach(center, neighbor, terms_.soap[t]->cutoffs()[neighbor]);
+                        reach(center, neighbor, p.soap[t].descriptor->cutoffs()[neighbor]);
         for (const PairTerm& term : p.pairs) {
             reach(static_cast<std::size_t>(term.first), static_cast<std::size_t>(term.second), term.cutoff);
             reach(static_cast<std::size_t>(term.second), static_cast<std::size_t>(term.first), term.cutoff);
@@ -139,13 +139,7 @@ private:
 
 std::shared_ptr<const Potential> make_gap(const ModelFile& file, const std::string& prefix,
                                           const nlohmann::json& metadata) {
-    Parameters parameters = read_parameters(file, prefix, metadata);
-    try {
-        return std::make_shared<GapPotential>(std::move(parameters));
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::invalid_argument) throw;
-        throw Error(ErrorCode::file_damaged, file.path + ": key 'terms': " + error.what());
-    }
+    return std::make_shared<GapPotential>(read_parameters(file, prefix, metadata));
 }
 
 }  // namespace tektite::gap

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/model_file_json.hpp"
+#include "models/descriptor_reader.hpp"
 #include "models/registry.hpp"
 
 namespace tektite::gap {
@@ -38,13 +39,16 @@ public:
             const std::string kind = term.text("kind");
             if (kind == "soap")
                 read_soap(term, where);
+            else if (kind == "soap_turbo")
+                read_soap_turbo(term, where);
             else if (kind == "distance_2b")
                 read_pair(term, where);
             else if (kind == "angle_3b")
                 read_triplet(term, where);
             else
-                throw Error(ErrorCode::unsupported, file_.path + ": GAP terms of the kind '" + kind +
-                                                        "' are not supported (soap, distance_2b, angle_3b)");
+                throw Error(ErrorCode::unsupported,
+                            file_.path + ": GAP terms of the kind '" + kind +
+                                "' are not supported (soap, soap_turbo, distance_2b, angle_3b)");
         }
         if (std::abs(largest - parameters_.info.cutoff) > 1e-9)
             top_.fail("cutoff", "is not the largest cutoff of the terms");
@@ -78,12 +82,6 @@ private:
         return value;
     }
 
-    static bool flag(const json& object, const MetadataReader& term, const char* key, bool otherwise) {
-        if (!object.contains(key)) return otherwise;
-        if (!object[key].is_boolean()) term.fail(key, "must be true or false");
-        return object[key].get<bool>();
-    }
-
     /// Sparse points of `size` numbers and their weights; returns how many there are.
     std::size_t read_points(const std::string& where, std::size_t size, std::vector<double>& points,
                             std::vector<double>& weights, std::size_t& first) {
@@ -110,51 +108,49 @@ private:
         return n;
     }
 
+    /// Keys that all SOAP terms have.
+    SoapTerm begin_soap(const MetadataReader& term) const {
+        SoapTerm out;
+        out.centers.assign(parameters_.info.elements.size(), false);
+        for (const std::string& symbol : term.texts("centers"))
+            out.centers[static_cast<std::size_t>(element(term, "centers", symbol))] = true;
+        out.delta = positive(term, "delta");
+        out.zeta = term.number("zeta");
+        if (!(out.zeta >= 1 && out.zeta <= 100)) term.fail("zeta", "must be 1 to 100");
+        return out;
+    }
+
+    /// Reads the sparse points and makes the descriptor; what it refuses is said of the file.
+    template <typename Maker>
+    void finish_soap(SoapTerm& out, const std::string& where, int n_features, Maker&& make) {
+        read_points(where, static_cast<std::size_t>(n_features), out.sparse_points, out.weights,
+                    out.first_sparse);
+        try {
+            out.descriptor = make();
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::invalid_argument) throw;
+            throw Error(ErrorCode::file_damaged,
+                        file_.path + ": key '" + where.substr(0, where.size() - 1) + "': " + error.what());
+        }
+        parameters_.soap.push_back(std::move(out));
+    }
+
     void read_soap(const MetadataReader& term, const std::string& where) {
         term.only({"kind", "cutoff", "cutoff_transition_width", "delta", "zeta", "centers", "channels",
                    "radial_basis", "n_max", "l_max", "sigma", "basis_error_exponent", "central_weight",
                    "central_all_channels", "normalise"});
-        const json& object = top_.array(
-            "terms")[parameters_.soap.size() + parameters_.pairs.size() + parameters_.triplets.size()];
-        SoapTerm out;
-        const std::size_t n = parameters_.info.elements.size();
-        out.centers.assign(n, false);
-        for (const std::string& symbol : term.texts("centers"))
-            out.centers[static_cast<std::size_t>(element(term, "centers", symbol))] = true;
-        SoapParameters& soap = out.soap;
-        soap.channel.assign(n, -1);
-        const json& channels = term.array("channels");
-        for (std::size_t c = 0; c < channels.size(); ++c) {
-            if (!channels[c].is_array() || channels[c].empty())
-                term.fail("channels", "must be lists of elements");
-            for (const json& symbol : channels[c]) {
-                if (!symbol.is_string()) term.fail("channels", "must be lists of elements");
-                int& channel = soap.channel[static_cast<std::size_t>(
-                    element(term, "channels", symbol.get<std::string>()))];
-                if (channel >= 0) term.fail("channels", "names an element twice");
-                channel = static_cast<int>(c);
-            }
-        }
-        soap.radial.basis = term.text("radial_basis");
-        soap.radial.n_max = term.integer("n_max", 1, 64);
-        soap.radial.l_max = term.integer("l_max", 0, 15);
-        soap.radial.cutoff = term.number("cutoff");
-        soap.radial.transition_width = width(term);
-        soap.radial.sigma = positive(term, "sigma");
-        if (term.has("basis_error_exponent"))
-            soap.radial.basis_error_exponent = positive(term, "basis_error_exponent");
-        if (term.has("central_weight")) soap.central_weight = term.number("central_weight");
-        soap.central_all_channels = flag(object, term, "central_all_channels", false);
-        soap.normalise = flag(object, term, "normalise", true);
-        out.delta = positive(term, "delta");
-        out.zeta = term.number("zeta");
-        if (!(out.zeta >= 1 && out.zeta <= 100)) term.fail("zeta", "must be 1 to 100");
-        const auto k =
-            static_cast<std::size_t>(*std::max_element(soap.channel.begin(), soap.channel.end()) + 1) *
-            static_cast<std::size_t>(soap.radial.n_max);
-        read_points(where, k * (k + 1) / 2 * (static_cast<std::size_t>(soap.radial.l_max) + 1),
-                    out.sparse_points, out.weights, out.first_sparse);
-        parameters_.soap.push_back(std::move(out));
+        SoapTerm out = begin_soap(term);
+        SoapParameters soap = read_soap_parameters(term, parameters_.info.elements);
+        read_mixing(file_, prefix_ + where + "mixing", soap);
+        finish_soap(out, where, soap.n_features(), [&] { return make_soap(soap); });
+    }
+
+    void read_soap_turbo(const MetadataReader& term, const std::string& where) {
+        term.only({"kind", "cutoff", "delta", "zeta", "centers", "l_max", "compressed", "species"});
+        SoapTerm out = begin_soap(term);
+        const SoapTurboParameters turbo =
+            read_soap_turbo_parameters(term, file_.path, where, parameters_.info.elements);
+        finish_soap(out, where, turbo.n_features(), [&] { return make_soap_turbo(turbo); });
     }
 
     void read_pair(const MetadataReader& term, const std::string& where) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -16,7 +17,7 @@ namespace tektite::gap {
 /// E_i = delta^2 sum_s weights[s] (p_i . p_s)^zeta.
 struct SoapTerm {
     std::vector<bool> centers;  ///< [n_elements] whose energy it is
-    SoapParameters soap;
+    std::shared_ptr<const Descriptor> descriptor;
     double delta = 1, zeta = 1;         ///< eV
     std::vector<double> sparse_points;  ///< [n_sparse][n_features]
     std::vector<double> weights;        ///< [n_sparse]

@@ -57,10 +57,7 @@ SharedTerms::SharedTerms(Parameters given)
     : parameters(std::move(given)),
       pairs(parameters.pairs, parameters.info.elements.size()),
       triplets(parameters.triplets) {
-    for (const SoapTerm& term : parameters.soap) {
-        soap.push_back(std::make_shared<Soap>(term.soap));
-        points.emplace_back(term);
-    }
+    for (const SoapTerm& term : parameters.soap) points.emplace_back(term);
     if (!parameters.info.has_uncertainty) return;
     variance = std::make_unique<VarianceTables>(parameters, whole_tiles(parameters.n_sparse));
     parameters.prior_factor = {};
@@ -69,7 +66,8 @@ SharedTerms::SharedTerms(Parameters given)
 
 VarianceKernel::VarianceKernel(const SharedTerms& terms, InstructionSet isa)
     : terms_(terms), kernels_(sparse_kernels(isa)) {
-    for (const auto& soap : terms.soap) descriptors_.push_back(soap->make_double(isa));
+    for (const SoapTerm& term : terms.parameters.soap)
+        descriptors_.push_back(term.descriptor->make_double(isa));
 }
 
 std::size_t VarianceKernel::memory() const {

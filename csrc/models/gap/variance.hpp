@@ -37,7 +37,6 @@ struct SharedTerms {
     SharedTerms(const SharedTerms&) = delete;  // the terms refer to the parameters
     SharedTerms& operator=(const SharedTerms&) = delete;
     Parameters parameters;
-    std::vector<std::shared_ptr<const Soap>> soap;  ///< one for each SOAP term
     PairTerms pairs;
     TripletTerms triplets;
     std::vector<PackedPoints> points;          ///< one for each SOAP term
