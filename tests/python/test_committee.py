@@ -10,6 +10,7 @@ import pytest
 from ase import Atoms
 
 from fit_data import (
+    SMALL_BASIS,
     TEACHER_RADIAL,
     label,
     mixed_structures,
@@ -22,6 +23,8 @@ from tektite.errors import DataError, ModelFileError
 from tektite.fit import FitResult, fit_frames
 from tektite.fit.committee import COMMITTEE, add_committee, committee_array, draw_committee
 from tektite.fit.export import potential_of
+from tektite.fit.model import LinearAce
+from tektite.fit.training_run import train_frames
 from tektite.potential import Potential, load
 from test_trainable import CASES, make_model, structures
 
@@ -121,6 +124,42 @@ def test_rises_on_a_stretched_bond(fitted: FitResult, tmp_path: Path) -> None:
         spread[distance] = values[0]
     stretched = spread.pop(3.2)
     assert stretched > 3.0 * max(spread.values())
+
+
+def test_committee_of_a_trained_model() -> None:
+    """Its spread is what the exact posterior of the first density gives, within sampling error."""
+    frames = label(silicon_structures(14), teacher(["Si"]))
+    basis = {**SMALL_BASIS, "n_max": [4, 3, 2], "l_max": [0, 2, 1], "max_degree": [3, 3, 2]}
+    n_members = 250
+    config = small_config(
+        basis=basis,
+        training={"stages": [{"optimizer": "lbfgs", "iterations": 5}], "radial": "all"},
+        regression={"committee": n_members},
+        isolated_energies={"Si": 0.0},
+        threads=1,
+    )
+    result = train_frames(config, frames)
+    assert result.potential.has_uncertainty
+    nonlinear, linear = result.nonlinear, result.linear
+    trained = LinearAce(config.basis, ["Si"], nonlinear.model.trained_bonds)
+    design = np.zeros((0, trained.n_functions))
+    for target in linear.targets:
+        rows = np.zeros((target.n_rows, trained.n_functions))
+        trained._fill(target, rows, np.zeros(target.n_rows))
+        design = np.concatenate([design, rows])
+    metrics = nonlinear.problem.metrics(nonlinear.trained.parameters, nonlinear.problem.train)
+    curvature = design.T @ design + np.diag(linear.solution.strength / linear.sizes**2)
+    covariance = metrics.mean_loss * np.linalg.inv(curvature)
+    ratios = []
+    for atoms in silicon_structures(4, seed=5):
+        species = np.zeros(len(atoms), dtype=int)
+        a = (atoms.positions, species, atoms.cell.array, atoms.pbc)
+        values = trained.descriptor.values(*a)
+        exact = np.sqrt(np.einsum("ik,kl,il->i", values, covariance, values))
+        ratios.extend(uncertainties(result.potential, atoms) / exact)
+    error = 1.0 / np.sqrt(2.0 * (n_members - 1))
+    assert np.abs(np.array(ratios) - 1.0).max() < 5.0 * error
+    assert len(ratios) > 10
 
 
 def test_draws_depend_on_the_seed_alone(fitted: FitResult) -> None:

@@ -262,15 +262,16 @@ class RegressionConfig(_Section):
     seed: int = Field(1, ge=0, description="Decides which frame is in which part.")
     posterior: bool = Field(
         True,
-        description="Keep the posterior covariance of the coefficients in the model file "
-        "(4 bytes times the square of the number of functions).",
+        description="Keep the posterior covariance of the coefficients of a linear model in its "
+        "file (4 bytes times the square of the number of functions).",
     )
     committee: int = Field(
         16,
         ge=0,
         le=256,
         description="With `posterior`: members of the committee drawn from it, whose spread is the "
-        "uncertainty of each atom; 0: none.",
+        "uncertainty of each atom; 0: none. After a `training` they differ in the coefficients of "
+        "the first density, whose posterior is that with all other parameters as trained.",
     )
 
     @field_validator("committee")

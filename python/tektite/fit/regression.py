@@ -117,6 +117,24 @@ def _finish(ridge: _Ridge, strength: float, with_posterior: bool) -> Solution:
     )
 
 
+def posterior_draws(
+    factor: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    n_rows: int,
+    strength: float,
+    noise: float,
+    normal: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Deviations from the mean of coefficients drawn from a posterior of given noise, (K, n).
+
+    factor, sizes, n_rows: as for `solve_fixed`, but the right-hand side does not matter; normal:
+    (K, n) independent normal random numbers.
+    """
+    ridge = _Ridge(factor, sizes, n_rows)
+    scaled = normal / np.sqrt(ridge.s**2 + strength)[:, None]
+    return noise * ridge.sizes[:, None] * (ridge.vt.T @ scaled)
+
+
 def solve_fixed(
     factor: NDArray[np.float64],
     sizes: NDArray[np.float64],

@@ -226,6 +226,16 @@ class TrainableAce:
         full[: values.size] = values.ravel()
         self._trainer.set_parameters(full)
 
+    @property
+    def trained_bonds(self) -> list[dict[str, Any]]:
+        """The bonds with the radial coefficients as they are now."""
+        full, bonds = self._trainer.parameters, []
+        for begin, bond in zip(self._trainer.layout["radial"], self.bonds):
+            shape = np.shape(bond["coefficients"])
+            values = full[begin : begin + int(np.prod(shape))].reshape(shape)
+            bonds.append({**bond, "coefficients": values})
+        return bonds
+
     def initialize(
         self, sizes: ArrayLike, seed: int, linear: ArrayLike | None = None, scale: float = 1e-2
     ) -> None:

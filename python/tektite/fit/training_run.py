@@ -16,6 +16,7 @@ from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.evaluation import Evaluation
 from tektite.fit.checkpoint import Checkpoint, fingerprint
+from tektite.fit.committee import COMMITTEE
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import Target, make_targets
 from tektite.fit.export import Contents, ace_contents, potential_of, sum_contents
@@ -23,6 +24,7 @@ from tektite.fit.linear import LinearFit, fit_linear
 from tektite.fit.nonlinear import NonlinearFit, train_nonlinear
 from tektite.fit.run import errors_of
 from tektite.fit.start import Start
+from tektite.fit.trained_committee import trained_committee
 from tektite.fit.trainer import Row
 from tektite.modelfile import sha256
 from tektite.neighbors import neighbor_list
@@ -141,6 +143,7 @@ def _train(
     progress: Progress,
     say: Callable[[str], None],
     watch: Watch,
+    with_committee: bool,
 ) -> tuple[LinearFit, NonlinearFit, Potential, Contents]:
     assert config.training is not None
     threads = config.threads or default_threads()
@@ -154,6 +157,13 @@ def _train(
         linear, config.basis, config.training, held, checkpoint, threads, watch, start
     )
     ace = nonlinear.model.contents(nonlinear.energies)
+    regression = config.regression
+    if with_committee and regression.posterior and regression.committee:
+        members = trained_committee(
+            config.basis, linear, nonlinear, regression.committee, regression.seed, threads
+        )
+        if members is not None:
+            ace[1][COMMITTEE] = members
     contents = sum_contents(ace, linear.baseline, linear.distances)
     return linear, nonlinear, potential_of(contents, "fit"), contents
 
@@ -206,7 +216,7 @@ def train_frames(
     fold_tables = _train_folds(config, kept, progress, say)
     checkpoint = Checkpoint(folder, _fingerprint(config, {"train": kept, "validation": held}))
     linear, nonlinear, potential, contents = _train(
-        config, kept, held, checkpoint, progress, say, watch
+        config, kept, held, checkpoint, progress, say, watch, with_committee=True
     )
     ace = ace_contents(linear.model, linear.solution.coefficients, linear.energies)
     before = potential_of(sum_contents(ace, linear.baseline, linear.distances), "linear")
@@ -244,7 +254,7 @@ def _train_folds(
         out = [f for f, p in zip(frames, part) if p == fold]
         nothing: Watch = lambda stage, iteration, row: None  # noqa: E731
         *_, potential, _ = _train(
-            config, rest, [], Checkpoint(None, ""), progress, lambda text: None, nothing
+            config, rest, [], Checkpoint(None, ""), progress, lambda text: None, nothing, False
         )
         tables.append(errors_of(potential, out, [], threads, progress)[1]["train"])
     return tables
