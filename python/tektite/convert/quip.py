@@ -18,6 +18,7 @@ from tektite.convert.quip_xml import (
     PairSpline,
     QuipGap,
     Soap,
+    SoapTurbo,
     Term,
     read_gap,
 )
@@ -48,6 +49,8 @@ def _term_metadata(term: Term) -> dict[str, Any]:
             "neighbors": [symbol[term.z1], symbol[term.z2]],
             "theta": [float(t) for t in term.theta],
         }
+    if isinstance(term, SoapTurbo):
+        return _turbo_metadata(term)
     assert isinstance(term, Soap)
     return {
         "kind": "soap",
@@ -63,20 +66,45 @@ def _term_metadata(term: Term) -> dict[str, Any]:
     }
 
 
+def _turbo_metadata(term: SoapTurbo) -> dict[str, Any]:
+    species = [
+        {
+            "elements": [chemical_symbols[entry.z]],
+            "basis": term.basis,
+            "alpha_max": entry.alpha_max,
+            "cutoff_soft": term.cutoff - term.cutoff_width,
+            "cutoff_hard": term.cutoff,
+            "filter": term.filter,
+            "sigma_r": entry.sigma_r,
+            "sigma_t": entry.sigma_t,
+            "sigma_r_scaling": entry.sigma_r_scaling,
+            "sigma_t_scaling": entry.sigma_t_scaling,
+            "amplitude_scaling": entry.amplitude_scaling,
+            "radial_enhancement": term.radial_enhancement,
+            "central_weight": entry.central_weight,
+        }
+        for entry in term.neighbors
+    ]
+    return {
+        "kind": "soap_turbo",
+        "centers": [chemical_symbols[term.z]],
+        "species": species,
+        "l_max": term.l_max,
+        "compressed": term.compressed,
+        "zeta": term.zeta,
+    }
+
+
 def gap_contents(gap: QuipGap, elements: Sequence[int]) -> Contents:
     """Metadata and arrays (family "gap") of the terms; elements: atomic numbers."""
     terms, arrays = [], {}
     for k, term in enumerate(gap.terms):
-        terms.append(
-            {
-                **_term_metadata(term),
-                "cutoff": term.cutoff,
-                "cutoff_transition_width": term.cutoff_width,
-                "delta": term.delta,
-            }
-        )
+        described = {**_term_metadata(term), "cutoff": term.cutoff, "delta": term.delta}
+        if not isinstance(term, SoapTurbo):
+            described["cutoff_transition_width"] = term.cutoff_width
+        terms.append(described)
         # QUIP sums over ordered pairs, and ordered pairs of neighbours; the file counts each once.
-        factor = 1.0 if isinstance(term, Soap) else 2.0
+        factor = 1.0 if isinstance(term, Soap | SoapTurbo) else 2.0
         points = term.points[:, :-1] if isinstance(term, Soap) else term.points
         arrays[f"terms.{k}.sparse_points"] = np.ascontiguousarray(points)
         arrays[f"terms.{k}.weights"] = factor * term.alpha * term.point_cutoffs

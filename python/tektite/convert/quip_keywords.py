@@ -33,6 +33,7 @@ _FIXED = {
         "sym_mix": "F", "coupling": "T", "K": "0", "mix_shift": "0", "Z_map": "",
         "radial_basis": "EQUISPACED_GAUSS",
     },
+    "soap_turbo": {"scaling_mode": "polynomial", "compress_file": "None"},
 }  # fmt: skip
 
 _READ = {
@@ -41,6 +42,12 @@ _READ = {
     "soap": {
         "cutoff", "cutoff_transition_width", "l_max", "n_max", "atom_sigma", "atom_gaussian_width",
         "central_weight", "central_reference_all_species", "n_species", "species_Z", "Z",
+    },
+    "soap_turbo": {
+        "cutoff", "cutoff_transition_width", "rcut_hard", "rcut_soft", "l_max", "n_species", "nf",
+        "radial_enhancement", "basis", "compress_mode", "central_index", "alpha_max", "n_max",
+        "atom_sigma", "atom_sigma_r", "atom_sigma_t", "atom_sigma_scaling", "atom_sigma_r_scaling",
+        "atom_sigma_t_scaling", "amplitude_scaling", "central_weight", "species_Z",
     },
 }  # fmt: skip
 
@@ -102,13 +109,15 @@ class Keywords:
 
     def number(self, *names: str, default: str | None = None) -> float:
         """The same as a number."""
-        text = self.text(*names, default=default)
+        return self._parse(self.text(*names, default=default), names[0])
+
+    def _parse(self, text: str, name: str) -> float:
         try:
             value = float(re.sub("[dD]", "e", text))
         except ValueError:
             value = np.nan
         if not np.isfinite(value):
-            raise ModelFileError(f"{self.place}: {names[0]}={text} is not a number")
+            raise ModelFileError(f"{self.place}: {name}={text} is not a number")
         return value
 
     def integer(self, *names: str, default: str | None = None) -> int:
@@ -117,6 +126,14 @@ class Keywords:
         if value != int(value):
             raise ModelFileError(f"{self.place}: {names[0]}={value} is not an integer")
         return int(value)
+
+    def numbers(self, n: int, *names: str, default: str | None = None) -> list[float]:
+        """The same as n numbers, of which one may stand for all."""
+        words = self.text(*names, default=default).split()
+        found = [self._parse(word, names[0]) for word in words]
+        if len(found) not in (1, n):
+            raise ModelFileError(f"{self.place}: {names[0]} needs {n} values, not {len(found)}")
+        return found * n if len(found) == 1 else found
 
     def atomic_number(self, *names: str, default: str | None = None) -> int:
         """The same as an atomic number; 0, any element, is refused."""

@@ -90,6 +90,40 @@ class Soap(Term):
 
 
 @dataclasses.dataclass
+class TurboSpecies:
+    """Parameters of soap_turbo for neighbours of one element; angstrom where lengths.
+
+    z: atomic number.
+    """
+
+    z: int
+    alpha_max: int
+    sigma_r: float
+    sigma_t: float
+    sigma_r_scaling: float
+    sigma_t_scaling: float
+    amplitude_scaling: float
+    central_weight: float
+
+
+@dataclasses.dataclass
+class SoapTurbo(Term):
+    """As `Soap` with soap_turbo's power spectrum; cutoff_width: hard less soft cutoff.
+
+    z: atomic number of the centres; compressed: whether by its mode "trivial".
+    """
+
+    z: int
+    neighbors: list[TurboSpecies]
+    l_max: int
+    basis: str
+    filter: float
+    radial_enhancement: int
+    compressed: bool
+    zeta: float
+
+
+@dataclasses.dataclass
 class PairSpline:
     """Pair energies ½ Σ_ij V(r_ij) of `IP Glue`: a cubic spline through knots.
 
@@ -121,6 +155,7 @@ class QuipGap:
             for name in ("z", "z1", "z2"):
                 found |= {getattr(term, name)} if hasattr(term, name) else set()
             found |= set(getattr(term, "species", ()))
+            found |= {neighbor.z for neighbor in getattr(term, "neighbors", ())}
         for pair in self.core:
             found |= {pair.z1, pair.z2}
         return sorted(found)
@@ -204,7 +239,7 @@ def _term(coordinates: ElementTree.Element, folder: Path, place: str) -> Term:
     place = keywords.place
     points, cutoffs, alpha = _sparse_points(coordinates, folder, place)
     covariance = _integer(coordinates, "covariance_type", place)
-    wanted = 2 if kind == "soap" else 1
+    wanted = 1 if kind in ("distance_2b", "angle_3b") else 2
     if covariance != wanted:
         raise UnsupportedError(
             f"{place}: covariance_type {_COVARIANCE_TYPES.get(covariance, covariance)} is not "
@@ -221,13 +256,15 @@ def _term(coordinates: ElementTree.Element, folder: Path, place: str) -> Term:
         "points": points,
         "point_cutoffs": cutoffs,
         "alpha": alpha,
-        "cutoff": keywords.number("cutoff"),
+        "cutoff": keywords.number("rcut_hard", "cutoff"),
         "cutoff_width": keywords.number("cutoff_transition_width", default="0.5"),
     }
+    if "rcut_soft" in keywords.values:
+        common["cutoff_width"] = common["cutoff"] - keywords.number("rcut_soft")
     if common["cutoff"] <= 0 or common["cutoff_width"] < 0:
         raise ModelFileError(f"{place}: cutoff and its width must be positive")
     theta = np.ones(0)
-    if kind != "soap":
+    if wanted == 1:
         theta = _numbers(coordinates.findtext("theta") or "", f"{place}: theta")
         expected = 1 if kind == "distance_2b" else 3
         if n_dimensions != expected or len(theta) != expected or np.any(theta <= 0):
@@ -249,7 +286,8 @@ def _term(coordinates: ElementTree.Element, folder: Path, place: str) -> Term:
             z2=keywords.atomic_number("Z2", default="0"),
             theta=theta,
         )
-    return _soap(keywords, common, coordinates, n_dimensions)
+    make = _soap if kind == "soap" else _soap_turbo
+    return make(keywords, common, coordinates, n_dimensions)
 
 
 def _soap(
@@ -286,6 +324,59 @@ def _soap(
             keywords.text("central_reference_all_species", default="T" if n_species == 1 else "F"),
             "T",
         ),
+        zeta=_number(coordinates, "zeta", place),
+    )
+
+
+def _soap_turbo(
+    keywords: Keywords, common: dict, coordinates: ElementTree.Element, n_dimensions: int
+) -> SoapTurbo:
+    place = keywords.place
+    n = keywords.integer("n_species", default="1")
+    index = keywords.integer("central_index", default="1") - 1
+    columns = {
+        "z": keywords.numbers(n, "species_Z"),
+        "alpha_max": keywords.numbers(n, "alpha_max", "n_max"),
+        "sigma_r": keywords.numbers(n, "atom_sigma_r", "atom_sigma"),
+        "sigma_t": keywords.numbers(n, "atom_sigma_t", "atom_sigma"),
+        "sigma_r_scaling": keywords.numbers(
+            n, "atom_sigma_r_scaling", "atom_sigma_scaling", default="0.0"
+        ),
+        "sigma_t_scaling": keywords.numbers(
+            n, "atom_sigma_t_scaling", "atom_sigma_scaling", default="0.0"
+        ),
+        "amplitude_scaling": keywords.numbers(n, "amplitude_scaling", default="1.0"),
+        "central_weight": keywords.numbers(n, "central_weight", default="1.0"),
+    }
+    species = [TurboSpecies(**dict(zip(columns, values))) for values in zip(*columns.values())]
+    for entry in species:
+        entry.z, entry.alpha_max = int(entry.z), int(entry.alpha_max)
+        if not 0 < entry.z < len(chemical_symbols) or entry.alpha_max < 1:
+            raise ModelFileError(f"{place}: species_Z or alpha_max is out of range")
+    if len({entry.z for entry in species}) != n or not 0 <= index < n:
+        raise ModelFileError(f"{place}: species_Z or central_index does not fit n_species {n}")
+    mode = keywords.text("compress_mode", default="None").lower()
+    if mode not in ("none", "trivial"):
+        raise UnsupportedError(f"{place}: compress_mode={mode} is not supported, only trivial")
+    l_max = keywords.integer("l_max")
+    n_radial = sum(entry.alpha_max for entry in species)
+    pairs = n_radial * (n_radial + 1) // 2
+    if mode == "trivial":  # those in which one function is the first of its species
+        others = n_radial - n
+        pairs -= others * (others + 1) // 2
+    if l_max < 0 or n_dimensions != pairs * (l_max + 1):
+        raise ModelFileError(
+            f"{place}: {n_dimensions} dimensions do not fit alpha_max and l_max {l_max}"
+        )
+    return SoapTurbo(
+        **common,
+        z=species[index].z,
+        neighbors=species,
+        l_max=l_max,
+        basis=keywords.text("basis", default="poly3").strip("'\""),
+        filter=keywords.number("nf", default="4.0"),
+        radial_enhancement=keywords.integer("radial_enhancement", default="0"),
+        compressed=mode == "trivial",
         zeta=_number(coordinates, "zeta", place),
     )
 
