@@ -19,6 +19,7 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
 from tektite.convert.quip_keywords import Keywords, same_value
+from tektite.convert.xml_values import xml_integer, xml_number, xml_numbers
 from tektite.errors import ModelFileError, UnsupportedError
 
 # Files of older versions mean something else by the same keywords (SOAP of the central atom).
@@ -161,51 +162,16 @@ class QuipGap:
         return sorted(found)
 
 
-def _attribute(element: ElementTree.Element, name: str, place: str) -> str:
-    value = element.get(name)
-    if value is None:
-        raise ModelFileError(f"{place}: <{element.tag}> lacks the attribute '{name}'")
-    return value
-
-
-def _number(element: ElementTree.Element, name: str, place: str) -> float:
-    text = _attribute(element, name, place)
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise ModelFileError(f"{place}: <{element.tag}> has {name}='{text}', which is no number")
-    return value
-
-
-def _integer(element: ElementTree.Element, name: str, place: str) -> int:
-    value = _number(element, name, place)
-    if value != int(value):
-        raise ModelFileError(f"{place}: <{element.tag}> has {name}={value}, which is no integer")
-    return int(value)
-
-
-def _numbers(text: str, place: str) -> NDArray[np.float64]:
-    try:
-        values = np.array(text.split(), dtype=np.float64)
-    except ValueError:
-        values = np.array([np.nan])
-    if not np.all(np.isfinite(values)):
-        raise ModelFileError(f"{place}: not a list of finite numbers")
-    return values
-
-
 def _sparse_points(
     coordinates: ElementTree.Element, folder: Path, place: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Points (M, d), values of the cutoff function (M,) and alpha (M,)."""
-    dimensions = _integer(coordinates, "dimensions", place)
-    n_points = _integer(coordinates, "n_sparseX", place)
+    dimensions = xml_integer(coordinates, "dimensions", place)
+    n_points = xml_integer(coordinates, "n_sparseX", place)
     listed = coordinates.findall("sparseX")
     if len(listed) != n_points or n_points < 1 or dimensions < 1:
         raise ModelFileError(f"{place}: n_sparseX is {n_points}, but {len(listed)} are listed")
-    if [_integer(s, "i", place) for s in listed] != list(range(1, n_points + 1)):
+    if [xml_integer(s, "i", place) for s in listed] != list(range(1, n_points + 1)):
         raise ModelFileError(f"{place}: the sparse points are not numbered from 1")
     name = coordinates.get("sparseX_filename")
     if name is None:
@@ -217,7 +183,7 @@ def _sparse_points(
     checksum = coordinates.get("sparseX_md5sum")
     if checksum and hashlib.md5(content, usedforsecurity=False).hexdigest() != checksum:
         raise ModelFileError(f"{path}: does not fit the checksum in the XML file")
-    points = _numbers(content.decode("ascii", errors="replace"), str(path))
+    points = xml_numbers(content.decode("ascii", errors="replace"), str(path))
     if points.size != n_points * dimensions:
         raise ModelFileError(
             f"{path}: holds {points.size} numbers; {n_points} sparse points of {dimensions} are "
@@ -225,8 +191,8 @@ def _sparse_points(
         )
     return (
         points.reshape(n_points, dimensions),
-        np.array([_number(s, "sparseCutoff", place) for s in listed]),
-        np.array([_number(s, "alpha", place) for s in listed]),
+        np.array([xml_number(s, "sparseCutoff", place) for s in listed]),
+        np.array([xml_number(s, "alpha", place) for s in listed]),
     )
 
 
@@ -238,21 +204,21 @@ def _term(coordinates: ElementTree.Element, folder: Path, place: str) -> Term:
     kind = keywords.kind
     place = keywords.place
     points, cutoffs, alpha = _sparse_points(coordinates, folder, place)
-    covariance = _integer(coordinates, "covariance_type", place)
+    covariance = xml_integer(coordinates, "covariance_type", place)
     wanted = 1 if kind in ("distance_2b", "angle_3b") else 2
     if covariance != wanted:
         raise UnsupportedError(
             f"{place}: covariance_type {_COVARIANCE_TYPES.get(covariance, covariance)} is not "
             f"supported, only {_COVARIANCE_TYPES[wanted]}"
         )
-    if _number(coordinates, "signal_mean", place) != 0.0:
+    if xml_number(coordinates, "signal_mean", place) != 0.0:
         raise UnsupportedError(f"{place}: f0 (signal_mean) other than 0 is not supported")
-    if _integer(coordinates, "n_permutations", place) != 1:
+    if xml_integer(coordinates, "n_permutations", place) != 1:
         raise UnsupportedError(f"{place}: permutations are not supported")
     n_dimensions = points.shape[1]
     common = {
         "label": coordinates.get("label", ""),
-        "delta": _number(coordinates, "signal_variance", place),
+        "delta": xml_number(coordinates, "signal_variance", place),
         "points": points,
         "point_cutoffs": cutoffs,
         "alpha": alpha,
@@ -265,7 +231,7 @@ def _term(coordinates: ElementTree.Element, folder: Path, place: str) -> Term:
         raise ModelFileError(f"{place}: cutoff and its width must be positive")
     theta = np.ones(0)
     if wanted == 1:
-        theta = _numbers(coordinates.findtext("theta") or "", f"{place}: theta")
+        theta = xml_numbers(coordinates.findtext("theta") or "", f"{place}: theta")
         expected = 1 if kind == "distance_2b" else 3
         if n_dimensions != expected or len(theta) != expected or np.any(theta <= 0):
             raise ModelFileError(
@@ -324,7 +290,7 @@ def _soap(
             keywords.text("central_reference_all_species", default="T" if n_species == 1 else "F"),
             "T",
         ),
-        zeta=_number(coordinates, "zeta", place),
+        zeta=xml_number(coordinates, "zeta", place),
     )
 
 
@@ -377,7 +343,7 @@ def _soap_turbo(
         filter=keywords.number("nf", default="4.0"),
         radial_enhancement=keywords.integer("radial_enhancement", default="0"),
         compressed=mode == "trivial",
-        zeta=_number(coordinates, "zeta", place),
+        zeta=xml_number(coordinates, "zeta", place),
     )
 
 
@@ -385,32 +351,32 @@ def _pair_splines(glue: ElementTree.Element, place: str) -> Iterator[PairSpline]
     place = f"{place}: <Glue_params>"
     numbers = {}
     for entry in glue.findall("per_type_data"):
-        z = _integer(entry, "atomic_num", place)
+        z = xml_integer(entry, "atomic_num", place)
         if not 0 < z < len(chemical_symbols):
             raise ModelFileError(f"{place}: atomic_num {z} is not an atomic number")
-        numbers[_integer(entry, "type", place)] = z
+        numbers[xml_integer(entry, "type", place)] = z
         for point in entry.iterfind("potential_density/point"):
-            if _number(point, "E", place) != 0.0:
+            if xml_number(point, "E", place) != 0.0:
                 raise UnsupportedError(
                     f"{place}: a potential_density other than 0 is not supported"
                 )
     for entry in glue.findall("per_pair_data"):
-        types = [_integer(entry, name, place) for name in ("type1", "type2")]
+        types = [xml_integer(entry, name, place) for name in ("type1", "type2")]
         if unknown := [t for t in types if t not in numbers]:
             raise ModelFileError(f"{place}: no <per_type_data> for type {unknown[0]}")
         potential = entry.find("potential_pair")
         if potential is None:
             raise UnsupportedError(f"{place}: <per_pair_data> without <potential_pair>")
         points = potential.findall("point")
-        r = np.array([_number(p, "r", place) for p in points])
-        energies = np.array([_number(p, "E", place) for p in points])
+        r = np.array([xml_number(p, "r", place) for p in points])
+        energies = np.array([xml_number(p, "E", place) for p in points])
         if len(r) < 2 or r[0] <= 0 or np.any(np.diff(r) <= 0):
             raise ModelFileError(
                 f"{place}: distances of the pair potential must ascend from above 0"
             )
         slopes = []
         for name in ("y1", "yn"):
-            slope = _number(potential, name, place) if potential.get(name) is not None else 0.0
+            slope = xml_number(potential, name, place) if potential.get(name) is not None else 0.0
             slopes.append(None if slope >= 1e30 else slope)
         first, second = sorted(numbers[t] for t in types)
         yield PairSpline(first, second, r, energies, (slopes[0], slopes[1]))
@@ -459,7 +425,7 @@ def _check_potential(root: ElementTree.Element, label: str, path: Path) -> bool:
 def _isolated_energies(data: ElementTree.Element | None, path: Path) -> dict[int, float]:
     energies = {}
     for entry in [] if data is None else data.findall("e0"):
-        z, value = _integer(entry, "Z", str(path)), _number(entry, "value", str(path))
+        z, value = xml_integer(entry, "Z", str(path)), xml_number(entry, "value", str(path))
         if value != 0.0:
             energies[z] = value
     return energies
@@ -487,7 +453,7 @@ def read_gap(path: str | Path) -> QuipGap:
             f"{path}: holds {len(all_parameters)} <GAP_params>; a GAP file of QUIP has one"
         )
     parameters = all_parameters[0]
-    version = _integer(parameters, "gap_version", str(path))
+    version = xml_integer(parameters, "gap_version", str(path))
     if version < _OLDEST_VERSION:
         raise UnsupportedError(
             f"{path}: gap_version {version} is too old (before {_OLDEST_VERSION}, 2015)"
