@@ -59,7 +59,7 @@ SYSTEMS = {"triclinic": small_triclinic, "slab": slab, "cluster": cluster, "flat
 # The reference stresses were LAMMPS pressures in bar, converted with ASE's value of a bar.
 BAR_IN_REFERENCE = 1.0 / (BAR * ase.units.bar)
 LOW = {"flat": (0, 0, -10.0)}
-MODELS = ["table-Si-O", "ace-O-Si", "ace-Cu-O-Si", "neural-O-Si", "sum-Si-O"]
+MODELS = ["table-Si-O", "ace-O-Si", "ace-Cu-O-Si", "neural-O-Si", "gap-O-Si", "sum-Si-O"]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -160,27 +160,50 @@ void for_triplets(const TripletTerm& term, const EdgeBlock& block, std::size_t l
 
 }  // namespace
 
-void TripletTerms::add(EdgeBlock& block, double* energies) const {
-    for (const TripletTerm& term : terms_) {
+TripletTerms::TripletTerms(const std::vector<TripletTerm>& terms) : terms_(terms) {
+    for (const TripletTerm& term : terms) {
+        Points& p = points_.emplace_back();
+        const std::size_t n = term.weights.size();
+        const std::size_t padded = (n + triplet_padding - 1) / triplet_padding * triplet_padding;
+        p.n_padded = static_cast<int>(padded);
+        p.weights.assign(padded, 0.0);
+        std::copy_n(term.weights.begin(), n, p.weights.begin());
+        for (std::size_t d = 0; d < 3; ++d) {
+            p.x[d].assign(padded, 0.0);
+            for (std::size_t s = 0; s < n; ++s) p.x[d][s] = term.sparse_points[3 * s + d] / term.theta[d];
+        }
+    }
+}
+
+TripletKernel triplet_kernel(InstructionSet isa) {
+#if defined(TEKTITE_HAVE_AVX512)
+    if (isa == InstructionSet::avx512) return avx512::triplet_kernel();
+#endif
+#if defined(TEKTITE_HAVE_AVX2)
+    if (isa == InstructionSet::avx2) return avx2::triplet_kernel();
+#endif
+    static_cast<void>(isa);
+    return baseline::triplet_kernel();
+}
+
+void TripletTerms::add(EdgeBlock& block, TripletKernel kernel, double* energies) const {
+    for (std::size_t k = 0; k < terms_.size(); ++k) {
+        const TripletTerm& term = terms_[k];
         if (term.center != block.center_species) continue;
+        const Points& points = points_[k];
+        const TripletView view{points.n_padded,
+                               {points.x[0].data(), points.x[1].data(), points.x[2].data()},
+                               points.weights.data()};
         const double variance = term.delta * term.delta;
         const std::array<double, 3> inverse = {1 / term.theta[0], 1 / term.theta[1], 1 / term.theta[2]};
         for (std::size_t lane = 0; lane < block.centers.size(); ++lane)
             for_triplets(term, block, lane, [&](const Triplet& t) {
-                const std::array<double, 3> x = t.coordinates();
-                double sum = 0;
-                std::array<double, 3> slope{};  // d sum / dx
-                for (std::size_t s = 0; s < term.weights.size(); ++s) {
-                    std::array<double, 3> u;
-                    for (std::size_t d = 0; d < 3; ++d)
-                        u[d] = (x[d] - term.sparse_points[3 * s + d]) * inverse[d];
-                    const double g =
-                        term.weights[s] * std::exp(-0.5 * (u[0] * u[0] + u[1] * u[1] + u[2] * u[2]));
-                    sum += g;
-                    for (std::size_t d = 0; d < 3; ++d) slope[d] -= g * u[d] * inverse[d];
-                }
-                sum *= variance;
-                const double f = variance * t.f1 * t.f2;
+                std::array<double, 3> x = t.coordinates(), slope;
+                for (std::size_t d = 0; d < 3; ++d) x[d] *= inverse[d];
+                double sums[4];
+                kernel(view, x.data(), sums);
+                const double sum = variance * sums[0], f = variance * t.f1 * t.f2;
+                for (std::size_t d = 0; d < 3; ++d) slope[d] = sums[d + 1] * inverse[d];
                 energies[lane] += t.f1 * t.f2 * sum;
                 const double difference = 2 * (t.r1 - t.r2);
                 const double dE_dr1 = t.df1 * t.f2 * sum + f * (slope[0] + difference * slope[1]);

@@ -4,7 +4,9 @@
 
 #include <vector>
 
+#include "base/aligned.hpp"
 #include "basis/radial_table.hpp"
+#include "models/gap/kernels/triplet_kernel.hpp"
 #include "models/gap/parameters.hpp"
 #include "neighbors/edge_block.hpp"
 
@@ -36,16 +38,27 @@ private:
     std::vector<std::vector<std::size_t>> of_pair_;  // [centre][neighbour] terms
 };
 
-/// All triplet terms, summed as they are defined. Flops: about 40 for each triplet and sparse point.
+/// All triplet terms, summed as they are defined. Immutable.
 class TripletTerms {
 public:
-    explicit TripletTerms(const std::vector<TripletTerm>& terms) : terms_(terms) {}
+    explicit TripletTerms(const std::vector<TripletTerm>& terms);
 
-    void add(EdgeBlock& block, double* energies) const;
+    /// Adds energies[lane] and dE_i/dr_ij to the block. kernel: of an instruction set.
+    void add(EdgeBlock& block, TripletKernel kernel, double* energies) const;
+    /// As PairTerms::covariance().
     void covariance(const EdgeBlock& block, double* k, double* prior) const;
 
 private:
+    /// Sparse points as TripletView has them.
+    struct Points {
+        int n_padded = 0;
+        AlignedVector<double> x[3], weights;
+    };
     const std::vector<TripletTerm>& terms_;
+    std::vector<Points> points_;
 };
+
+/// The kernel of an instruction set.
+TripletKernel triplet_kernel(InstructionSet isa);
 
 }  // namespace tektite::gap

@@ -18,7 +18,7 @@ template <typename T>
 class GapKernel final : public BlockKernel {
 public:
     GapKernel(const SharedTerms& terms, InstructionSet isa)
-        : terms_(terms), kernels_(sparse_kernels(isa)), isa_(isa) {
+        : terms_(terms), kernels_(sparse_kernels(isa)), triplet_kernel_(triplet_kernel(isa)), isa_(isa) {
         const auto w = static_cast<std::size_t>(lanes());
         std::size_t n_features = 0;
         for (const SoapTerm& term : terms.parameters.soap) {
@@ -56,7 +56,7 @@ public:
         const auto center = static_cast<std::size_t>(block.center_species);
         std::fill_n(energies, block.n_centers, terms_.parameters.info.isolated_energies[center]);
         terms_.pairs.add(block, energies);
-        terms_.triplets.add(block, energies);
+        terms_.triplets.add(block, triplet_kernel_, energies);
         const int n_registers = (block.n_centers + kernels_.lanes - 1) / kernels_.lanes;
         for (std::size_t t = 0; t < descriptors_.size(); ++t) {
             if (!terms_.parameters.soap[t].centers[center]) continue;
@@ -90,6 +90,7 @@ private:
     static constexpr bool is_double = std::is_same_v<T, double>;
     const SharedTerms& terms_;
     const SparseKernels& kernels_;
+    TripletKernel triplet_kernel_;
     InstructionSet isa_;
     std::vector<std::unique_ptr<BlockDescriptor<T>>> descriptors_;
     std::unique_ptr<VarianceKernel> variance_;  // made when first wanted
