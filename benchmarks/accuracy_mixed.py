@@ -153,7 +153,7 @@ def measure(settings: Settings, progress: Progress) -> Section:
         f"Drift of the total energy in NVE, {_NVE_ATOMS} atoms, LAMMPS, 1 fs",
         ["model", "precision", "ps", "K", "drift, meV/atom/ns", "fluctuation, meV/atom"],
     )
-    steps = 1000 if settings.quick else 6000
+    steps = 1000 if settings.quick else 20000
     for model in binding:
         for precision in ("double", "mixed"):
             d = _drift(settings, model, precision, steps)
