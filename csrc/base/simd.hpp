@@ -38,11 +38,24 @@ inline constexpr int scalar_count = static_cast<int>(sizeof(V) / sizeof(T));
 
 template <typename V, typename T>
 [[gnu::always_inline]] inline V load(const T* p) {
-    return *reinterpret_cast<const V*>(p);
+    if constexpr (requires(V v) { v.tangent; }) {
+        // Part by part: as a whole, compilers copy dual numbers through memory.
+        using Part = decltype(V::value);
+        return V{*reinterpret_cast<const Part*>(p),
+                 *reinterpret_cast<const Part*>(p + scalar_count<Part, T>)};
+    } else {
+        return *reinterpret_cast<const V*>(p);
+    }
 }
 template <typename V, typename T>
 [[gnu::always_inline]] inline void store(T* p, V v) {
-    *reinterpret_cast<V*>(p) = v;
+    if constexpr (requires { v.tangent; }) {
+        using Part = decltype(V::value);
+        *reinterpret_cast<Part*>(p) = v.value;
+        *reinterpret_cast<Part*>(p + scalar_count<Part, T>) = v.tangent;
+    } else {
+        *reinterpret_cast<V*>(p) = v;
+    }
 }
 
 /// A constant to multiply values of type V with: in every lane of a vector, or (dual numbers) as it is.
