@@ -55,7 +55,7 @@ struct TrainingScratch {
     double* adjoints;              ///< [n_nodes][2] dual
 };
 
-/// Sums over lanes-wise contributions: with s = sum_i energy_weight E_i + D E_i, D being the derivative along
+/// Sums, lane by lane: with s = sum_i energy_weight E_i + D E_i, D being the derivative along
 /// the tangents, ds/d(parameter); added to. All [...][lanes] except the last two.
 struct GradientSums {
     double* coefficients;  ///< [n_coefficients][n_density] of the product graph
