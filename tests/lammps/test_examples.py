@@ -24,7 +24,7 @@ def run_example(name: str, model: Path, folder: Path, **variables: object) -> st
         "2",
         program("lmp"),
         "-in",
-        EXAMPLES / name,
+        EXAMPLES / name,  # or, of another folder, its path
         "-log",
         "none",
     ]
@@ -48,6 +48,18 @@ def run_example(name: str, model: Path, folder: Path, **variables: object) -> st
 def test_every_example_is_tested() -> None:
     names = {path.name for path in EXAMPLES.glob("in.*")}
     assert names == {"in.relax", "in.melt", "in.heat_flux"}
+
+
+def test_uncertainties(models: dict[str, Path], tmp_path: Path) -> None:
+    """Of examples/gap: the error bars of the atoms, and the largest of them."""
+    path = EXAMPLES.parent / "gap" / "in.vacancies"
+    log = run_example(str(path), models["gap-Si"], tmp_path, steps=0, cells=2)
+    header, *rows = (tmp_path / "vacancies.dump").read_text().split("ITEM: ATOMS ")[1].splitlines()
+    assert header.split() == ["id", "x", "y", "z", "f_u"] and len(rows) == 63
+    values = [float(row.split()[4]) for row in rows]
+    lines = log.splitlines()
+    thermo = lines[next(k for k, x in enumerate(lines) if x.split()[:2] == ["Step", "Temp"]) + 1]
+    assert 0 < min(values) and float(thermo.split()[3]) == pytest.approx(max(values), rel=1e-5)
 
 
 def test_relax(models: dict[str, Path], tmp_path: Path) -> None:

@@ -312,6 +312,11 @@ def test_data_errors() -> None:
     with pytest.raises(DataError, match="no frames"):
         fit_gap_frames(_config(), [])
     frames = label(silicon_structures(3), teacher(["Si"]))
+    for numbers, message in (({"C": 5}, "has C|lacks Si"), ({"Si": 5, "C": 5}, "has C")):
+        with pytest.raises(ValueError, match=rf"soap.n_sparse ({message})"):
+            fit_gap_frames(_config(soap={**SMALL_SOAP, "n_sparse": numbers}), frames)
+    chosen = fit_gap_frames(_config(soap={**SMALL_SOAP, "n_sparse": {"Si": 5}}), frames)
+    assert chosen.terms[-1].n_points == 5
     with pytest.raises(DataError, match="only 3 frames"):
         fit_gap_frames(_config(regression={"method": "cross_validation"}), frames)
 

@@ -187,13 +187,24 @@ def make_soap_terms(
 
     features: for each element, (N, D), the power spectra of all its atoms in the data; none where
     N = 0.
+
+    Raises
+    ------
+    ValueError
+        n_sparse is a mapping that lacks an element, or has one that the data have not; names it.
     """
+    if isinstance(config.n_sparse, dict):
+        for symbol in {*symbols} ^ {*config.n_sparse}:
+            verb = "lacks" if symbol in symbols else "has"
+            raise ValueError(
+                f"soap.n_sparse {verb} {symbol}; the elements are {', '.join(symbols)}"
+            )
     terms = []
     for element, x in enumerate(features):
         n = config.n_sparse
         if isinstance(n, dict):
-            n = n.get(symbols[element], 0)
-        if len(x) == 0 or n == 0:
+            n = n[symbols[element]]
+        if len(x) == 0:
             continue
         rng = np.random.default_rng([seed, element])
         if config.sparse_method == "cur":
