@@ -9,6 +9,7 @@ from ase import Atoms
 
 from fit_data import CLOSEST, NEAREST, mixed_structures, silicon_structures, small_config
 from tektite.errors import DataError, NotFiniteError
+from tektite.fit.config import BasisConfig
 from tektite.fit.dataset import Distances
 from tektite.fit.export import potential_of
 from tektite.fit.model import LinearAce
@@ -137,6 +138,33 @@ def test_gradient_by_finite_differences(case: str) -> None:
         scale = np.linalg.norm(gradient[block]) * np.linalg.norm(direction)
         assert scale > 0, name
         assert gradient @ direction == pytest.approx(slope, abs=1e-6 * scale), name
+
+
+@pytest.mark.parametrize(
+    ("n_max", "l_max"), [([5], [0]), ([0, 3, 2], [0, 3, 2]), ([3, 2, 2, 2, 2], [0, 2, 1, 1, 1])]
+)
+def test_gradient_of_unusual_bases(n_max: list[int], l_max: list[int]) -> None:
+    """Only pairs, no pairs, rank 5."""
+    elements, n = ["O", "Si"], 2
+    basis = BasisConfig(cutoff=4.5, n_max=n_max, l_max=l_max, max_degree=None)
+    distances = Distances(np.full((n, n), CLOSEST), np.full((n, n), NEAREST), [])
+    bonds = make_bonds(basis, small_config().radial, elements, distances)
+    options = {"prefactors": [1.0, 0.5], "exponents": [1.0, 0.7], "radial": "bond"}
+    model = TrainableAce(basis, elements, bonds, **options)
+    model.initialize(np.full(model.n_functions, 0.3), 0, scale=1.0)
+    frames = prepare(model, structures(elements))
+    weights = loss_weights(frames, 3)
+    gradient, start = model.gradient(frames, None, *weights), model.parameters
+    direction = np.random.default_rng(0).normal(size=start.shape)
+
+    def loss(step: float) -> float:
+        model.parameters = start + step * direction
+        return sum(float(np.vdot(w, v)) for w, v in zip(weights, model.evaluate(frames)))
+
+    h = 1e-6
+    slope = (loss(-2 * h) - 8 * loss(-h) + 8 * loss(h) - loss(2 * h)) / (12 * h)
+    scale = np.linalg.norm(gradient) * np.linalg.norm(direction)
+    assert gradient @ direction == pytest.approx(slope, abs=1e-7 * scale)
 
 
 def test_results_do_not_depend_on_threads_and_batches() -> None:
