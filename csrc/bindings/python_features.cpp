@@ -56,6 +56,7 @@ SoapParameters make_parameters(const py::dict& given) {
             throw Error(ErrorCode::invalid_argument, "SOAP: the mixing matrix must have two dimensions");
         p.mixing.assign(mixing.data(), mixing.data() + mixing.size());
         p.n_mixed = static_cast<int>(mixing.shape(0));
+        p.mixing_left = read.integer("mixing_left");
     }
     return p;
 }

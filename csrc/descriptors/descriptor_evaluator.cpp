@@ -146,6 +146,7 @@ private:
         std::vector<double> forces, atom_virials, halved;
         double virial[9] = {};
         std::vector<std::size_t> next;
+        std::vector<std::pair<std::size_t, double*>> rows;  // lane and where its edge goes
     };
 
     static void require(bool fits, const char* what) {
@@ -208,6 +209,7 @@ private:
     void write_edges(Thread& t, int species, int step, const EdgeGradients& out) const {
         const auto lanes = static_cast<std::size_t>(t.block.lanes);
         t.descriptor->edge_gradient(t.block, t.features.data(), 0, species, step, t.gradient.data());
+        t.rows.clear();
         for (std::size_t b = 0; b < t.block.centers.size(); ++b) {
             const std::size_t p = static_cast<std::size_t>(step) * lanes + b;
             if (t.block.neighbor[p] < 0) continue;
@@ -216,9 +218,16 @@ private:
             out.vectors[3 * e] = t.block.x[p];
             out.vectors[3 * e + 1] = t.block.y[p];
             out.vectors[3 * e + 2] = t.block.z[p];
-            double* row = out.gradient.data() + 3 * e * n_features_;
-            for (std::size_t k = 0; k < 3 * n_features_; ++k)
-                row[k] = static_cast<double>(t.gradient[k * lanes + b]);
+            t.rows.emplace_back(b, out.gradient.data() + 3 * e * n_features_);
+        }
+        // Some values of all lanes at a time: whole cache lines are read once and written once.
+        constexpr std::size_t together = 8;
+        const std::size_t n = 3 * n_features_;
+        for (std::size_t first = 0; first < n; first += together) {
+            const std::size_t last = std::min(n, first + together);
+            for (const auto& [b, row] : t.rows)
+                for (std::size_t k = first; k < last; ++k)
+                    row[k] = static_cast<double>(t.gradient[k * lanes + b]);
         }
     }
 

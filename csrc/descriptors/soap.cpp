@@ -34,6 +34,7 @@ int SoapParameters::n_channels() const {
 
 int SoapParameters::n_features() const {
     const int k = n_mixed > 0 ? n_mixed : n_channels() * radial.n_max;
+    if (mixing_left > 0) return mixing_left * (k - mixing_left) * (radial.l_max + 1);
     return k * (k + 1) / 2 * (radial.l_max + 1);
 }
 
@@ -47,6 +48,9 @@ std::shared_ptr<const PowerSpectrum> make_soap(const SoapParameters& p) {
     const auto n_mixed = static_cast<std::size_t>(p.n_mixed);
     if (p.mixing.size() != n_mixed * n_channels * n_max)
         refuse("the mixing matrix must have " + std::to_string(n_channels * n_max) + " columns");
+
+    if (p.mixing_left < 0 || (p.mixing_left > 0 && p.mixing_left >= p.n_mixed))
+        refuse("mixing_left must be smaller than the number of combinations");
 
     PowerSpectrumSetup setup;
     setup.l_max = p.radial.l_max;
@@ -96,11 +100,14 @@ std::shared_ptr<const PowerSpectrum> make_soap(const SoapParameters& p) {
         setup.elements.push_back(std::move(density));
     }
     const auto size = static_cast<std::size_t>(setup.n_channels * setup.n_max);
+    const auto left = static_cast<std::size_t>(p.mixing_left);
+    int next = 0;
     for (std::size_t a = 0; a < size; ++a)
         for (std::size_t b = 0; b <= a; ++b)
             for (std::size_t l = 0; l < n_l; ++l) {
-                setup.position.push_back(static_cast<int>(setup.position.size()));
-                setup.scale.push_back((a == b ? 1.0 : std::numbers::sqrt2) /
+                const bool wanted = left == 0 || (a >= left && b < left);
+                setup.position.push_back(wanted ? next++ : -1);
+                setup.scale.push_back((a == b || left > 0 ? 1.0 : std::numbers::sqrt2) /
                                       std::sqrt(2.0 * static_cast<double>(l) + 1.0));
             }
     return std::make_shared<const PowerSpectrum>(setup);

@@ -25,12 +25,16 @@ struct SoapParameters {
     /// mixing[k][a] c_a instead of the c_a.
     std::vector<double> mixing;
     int n_mixed = 0;
+    /// 0: all pairs of combinations. Otherwise only pairs of one of the first `mixing_left` combinations with
+    /// one of the others.
+    int mixing_left = 0;
 
     [[nodiscard]] int n_channels() const;
     [[nodiscard]] int n_features() const;
 };
 
-/// Features p_abl ordered as: for a, for b <= a, for l. Throws Error(invalid_argument) naming the parameter
+/// Features p_abl ordered as: for a, for b <= a, for l; with `mixing_left` for a among the others, for b
+/// among the first, for l, without the factor sqrt(2). Throws Error(invalid_argument) naming the parameter
 /// that has no meaning.
 std::shared_ptr<const PowerSpectrum> make_soap(const SoapParameters& parameters);
 

@@ -47,6 +47,7 @@ SoapParameters read_soap_parameters(const MetadataReader& reader, const std::vec
     if (reader.has("central_weight")) p.central_weight = reader.number("central_weight");
     if (reader.has("central_all_channels")) p.central_all_channels = reader.boolean("central_all_channels");
     if (reader.has("normalise")) p.normalise = reader.boolean("normalise");
+    if (reader.has("mixing_left")) p.mixing_left = reader.integer("mixing_left", 1, most_functions);
     p.channel.assign(elements.size(), -1);
     const json& channels = reader.array("channels");
     for (std::size_t c = 0; c < channels.size(); ++c)
@@ -143,7 +144,7 @@ std::shared_ptr<const Descriptor> read_descriptor(const ModelFile& file, const s
         if (kind == "soap") {
             reader.only({"kind", "radial_basis", "n_max", "l_max", "cutoff", "cutoff_transition_width",
                          "sigma", "basis_error_exponent", "central_weight", "central_all_channels",
-                         "normalise", "channels"});
+                         "normalise", "channels", "mixing_left"});
             SoapParameters parameters = read_soap_parameters(reader, elements);
             read_mixing(file, prefix + "descriptor.mixing", parameters);
             return make_soap(parameters);

@@ -14,7 +14,15 @@ from tektite import _core
 from tektite.features import AtomFeatures, EdgeGradients
 from tektite.potential import default_threads
 
-__all__ = ["SOAP", "EdgeGradients", "SOAPTurbo", "TurboSpecies", "element_mixing", "random_mixing"]
+__all__ = [
+    "SOAP",
+    "EdgeGradients",
+    "SOAPTurbo",
+    "TurboSpecies",
+    "element_mixing",
+    "nu_mixing",
+    "random_mixing",
+]
 
 
 def _channel_of_elements(elements: list[str], channels: Sequence[Sequence[str]]) -> list[int]:
@@ -73,6 +81,9 @@ class SOAP(AtomFeatures):
     mixing : array_like, (n_mixed, n_channels n_max), optional
         Linear combinations of the radial functions of all channels, of which the power spectrum is
         taken instead: fewer features (see `element_mixing` and `random_mixing`).
+    mixing_left : int, optional
+        Take only products of one of the first `mixing_left` combinations with one of the others
+        (see `nu_mixing`).
     precision : str
         "double" or "mixed" (float32 inside).
     threads : int, optional
@@ -104,6 +115,7 @@ class SOAP(AtomFeatures):
         channels: Sequence[Sequence[str]] | None = None,
         normalise: bool = True,
         mixing: ArrayLike | None = None,
+        mixing_left: int | None = None,
         precision: str = "double",
         threads: int | None = None,
         instruction_set: str = "automatic",
@@ -129,8 +141,17 @@ class SOAP(AtomFeatures):
             "normalise": bool(normalise),
         }
         self.mixing = None if mixing is None else np.array(mixing, dtype=np.float64)
+        self.mixing_left = mixing_left
+        if mixing_left is not None and (mixing is None or mixing_left < 1):
+            raise ValueError("mixing_left must be positive and comes with a mixing matrix")
         self._engine = _core.soap_calculator(
-            {**self.parameters, "kind": "soap", "mixing": self.mixing, "channel": channel},
+            {
+                **self.parameters,
+                "kind": "soap",
+                "mixing": self.mixing,
+                "mixing_left": self.mixing_left or 0,
+                "channel": channel,
+            },
             precision,
             default_threads() if threads is None else int(threads),
             instruction_set,
@@ -145,7 +166,10 @@ class SOAP(AtomFeatures):
     def model_contents(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
         """See `AtomFeatures.model_contents`."""
         arrays = {} if self.mixing is None else {"descriptor.mixing": self.mixing}
-        return {"kind": "soap", **self.parameters, "channels": self.channels}, arrays
+        described = {"kind": "soap", **self.parameters, "channels": self.channels}
+        if self.mixing_left is not None:
+            described["mixing_left"] = self.mixing_left
+        return described, arrays
 
 
 @dataclasses.dataclass
@@ -270,3 +294,36 @@ def random_mixing(n_mixed: int, n_functions: int, seed: int = 0) -> NDArray[np.f
     """
     rng = np.random.default_rng(seed)
     return rng.normal(scale=n_mixed**-0.5, size=(n_mixed, n_functions))
+
+
+def nu_mixing(n_max: int, n_channels: int, nu_r: int, nu_s: int) -> dict[str, Any]:
+    """Arguments `mixing` and `mixing_left` of `SOAP` for fewer coupled densities.
+
+    Of the two densities that a power spectrum couples, nu_r keep their radial functions apart and
+    nu_s their channels; in the others they are summed. J. P. Darby, J. R. Kermode, G. Csányi, npj
+    Comput. Mater. 8, 166 (2022).
+
+    Parameters
+    ----------
+    n_max, n_channels : int
+        Radial functions of each channel; number of channels.
+    nu_r, nu_s : int
+        0, 1 or 2 each; 2 and 2 is the full power spectrum.
+
+    Raises
+    ------
+    ValueError
+        nu_r or nu_s is something else.
+    """
+    if nu_r not in (0, 1, 2) or nu_s not in (0, 1, 2):
+        raise ValueError(f"nu_r and nu_s must be 0, 1 or 2, got {nu_r} and {nu_s}")
+
+    def rows(density: int) -> NDArray[np.float64]:
+        radial = np.eye(n_max) if nu_r > density else np.ones((1, n_max))
+        channels = np.eye(n_channels) if nu_s > density else np.ones((1, n_channels))
+        return np.kron(channels, radial)
+
+    left, right = rows(0), rows(1)
+    if left.shape == right.shape:
+        return {"mixing": left}
+    return {"mixing": np.vstack([left, right]), "mixing_left": len(left)}

@@ -10,7 +10,7 @@ from ase.build import bulk, molecule
 
 import tektite
 from soap_reference import power_spectrum, turbo_power_spectrum
-from tektite.soap import TurboSpecies, element_mixing, random_mixing
+from tektite.soap import TurboSpecies, element_mixing, nu_mixing, random_mixing
 
 COMMON = {"cutoff": 4.2, "n_max": 5, "l_max": 4, "sigma": 0.45, "cutoff_transition_width": 0.8}
 INSTRUCTION_SETS = ["baseline", "avx2", "avx512"]
@@ -116,13 +116,14 @@ def test_instruction_sets_and_precisions(isa, n_max):
 
 
 @pytest.mark.parametrize("atoms", [salt(), tiny(), slab(), molecule("NaCl")])
-@pytest.mark.parametrize("variant", ["normalised", "raw", "mixed channels", "turbo", "compressed"])
+@pytest.mark.parametrize("variant", ["plain", "raw", "mixed", "nu", "turbo", "compressed"])
 def test_gradients(atoms, variant):
     """Contracted and explicit gradients agree with each other and with finite differences."""
     soap = {
-        "normalised": make,
+        "plain": make,
         "raw": lambda: make(normalise=False),
-        "mixed channels": lambda: make(mixing=random_mixing(6, 10)),
+        "mixed": lambda: make(mixing=random_mixing(6, 10)),
+        "nu": lambda: make(**nu_mixing(5, 2, 1, 2)),
         "turbo": make_turbo,
         "compressed": lambda: make_turbo(True, basis="poly3"),
     }[variant]()
@@ -316,6 +317,43 @@ def test_mixing():
     assert np.abs(np.linalg.norm(few.features(atoms), axis=1) - 1).max() < 1e-12
     with pytest.raises(ValueError, match="10 columns"):
         make(mixing=np.ones((4, 9)))
+
+
+@pytest.mark.parametrize("nu_r", [0, 1, 2])
+@pytest.mark.parametrize("nu_s", [0, 1, 2])
+def test_nu_mixing(nu_r, nu_s):
+    """Sums over radial functions and channels in one or both of the densities."""
+    atoms = salt()
+    soap = make(**nu_mixing(5, 2, nu_r, nu_s), normalise=False)
+    p = make(normalise=False).features(atoms).reshape(len(atoms), -1, 5)
+    # All products c_a c_b of the full power spectrum, [channel, n, channel, n].
+    a, b = np.tril_indices(10)
+    full = np.zeros((len(atoms), 10, 10, 5))
+    full[:, a, b] = full[:, b, a] = p * np.where(a == b, 1, np.sqrt(0.5))[:, None]
+    full = full.reshape(len(atoms), 2, 5, 2, 5, 5)
+    for axis, nu, density in ((1, nu_s, 0), (2, nu_r, 0), (3, nu_s, 1), (4, nu_r, 1)):
+        if nu <= density:
+            full = full.sum(axis=axis, keepdims=True)
+    left = full.shape[1] * full.shape[2]
+    full = full.reshape(len(atoms), left, -1, 5)
+    if full.shape[1] == full.shape[2]:
+        a, b = np.tril_indices(left)
+        expected = full[:, a, b] * np.where(a == b, 1, np.sqrt(2))[:, None]
+    else:
+        expected = full.swapaxes(1, 2)
+    expected = expected.reshape(len(atoms), -1)
+    assert soap.n_features == expected.shape[1]
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(soap.features(atoms), expected, rtol=0, atol=1e-10 * scale)
+
+
+def test_bad_mixing():
+    with pytest.raises(ValueError, match="comes with a mixing matrix"):
+        make(mixing_left=3)
+    with pytest.raises(ValueError, match="smaller than the number"):
+        make(mixing=np.eye(10), mixing_left=10)
+    with pytest.raises(ValueError, match="0, 1 or 2"):
+        nu_mixing(5, 2, 3, 2)
 
 
 def test_quippy_turbo():

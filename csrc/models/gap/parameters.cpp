@@ -138,7 +138,7 @@ private:
     void read_soap(const MetadataReader& term, const std::string& where) {
         term.only({"kind", "cutoff", "cutoff_transition_width", "delta", "zeta", "centers", "channels",
                    "radial_basis", "n_max", "l_max", "sigma", "basis_error_exponent", "central_weight",
-                   "central_all_channels", "normalise"});
+                   "central_all_channels", "normalise", "mixing_left"});
         SoapTerm out = begin_soap(term);
         SoapParameters soap = read_soap_parameters(term, parameters_.info.elements);
         read_mixing(file_, prefix_ + where + "mixing", soap);
