@@ -23,6 +23,7 @@ from tektite.similarity import (
     kernel_map,
     map_plot,
     unique_frames,
+    write_similarity_model,
 )
 from tektite.similarity.selection import choose_cur, choose_farthest, choose_random, leverage_scores
 from tektite.soap import SOAP
@@ -200,3 +201,26 @@ def test_command_map(data_file: Path, tmp_path: Path) -> None:
 def test_map_plot_checks_its_arguments(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="as many"):
         map_plot(tmp_path / "x.png", kernel_map(np.eye(3)), ["a"])
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_similarity_model(tmp_path: Path, mixed: bool) -> None:
+    """Atomic energies of the model are the mean similarities."""
+    mixing = np.random.default_rng(0).normal(size=(5, 8)) if mixed else None
+    soap = SOAP(["C", "Si"], threads=1, mixing=mixing, **SMALL)
+    systems = _systems()
+    model = write_similarity_model(tmp_path / "alike.mlip", systems[:2], soap, zeta=2.5)
+    for atoms in systems:
+        results = model.make_evaluator(threads=1).evaluate(
+            atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc
+        )
+        expected = atom_similarity(atoms, systems[:2], soap, zeta=2.5)
+        np.testing.assert_allclose(results["energies"], expected, rtol=0, atol=1e-10)
+    with pytest.raises(ValueError, match="no atoms"):
+        write_similarity_model(tmp_path / "none.mlip", Atoms(), soap)
+    with pytest.raises(ValueError, match="zeta"):
+        write_similarity_model(tmp_path / "none.mlip", systems, soap, zeta=0)
+    with pytest.raises(ValueError, match="normalise"):
+        raw = SOAP(["C", "Si"], normalise=False, threads=1, **SMALL)
+        write_similarity_model(tmp_path / "none.mlip", systems, raw)
+    assert not (tmp_path / "none.mlip").exists()

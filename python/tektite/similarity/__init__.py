@@ -11,6 +11,7 @@ from tektite.similarity.frames import (
 )
 from tektite.similarity.kernels import atom_similarity
 from tektite.similarity.maps import KernelMap, kernel_map, map_plot
+from tektite.similarity.model import write_similarity_model
 
 __all__ = [
     "Averages",
@@ -23,4 +24,5 @@ __all__ = [
     "kernel_map",
     "map_plot",
     "unique_frames",
+    "write_similarity_model",
 ]

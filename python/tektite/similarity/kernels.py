@@ -17,7 +17,7 @@ def power(products: NDArray[np.float64], zeta: float) -> NDArray[np.float64]:
     return np.maximum(products, 0.0) ** zeta
 
 
-def _by_element(systems: Iterable[Atoms], soap: SOAP) -> dict[int, NDArray[np.float64]]:
+def features_by_element(systems: Iterable[Atoms], soap: SOAP) -> dict[int, NDArray[np.float64]]:
     """Normalised features of all atoms, (n, n_features), by atomic number."""
     found: dict[int, list[NDArray[np.float64]]] = {}
     for atoms in systems:
@@ -74,7 +74,7 @@ def atom_similarity(
         raise ValueError(f"how must be 'mean' or 'max', not '{how}'")
     if not zeta >= 1:
         raise ValueError(f"zeta must be at least 1, not {zeta}")
-    targets = _by_element([reference] if isinstance(reference, Atoms) else reference, soap)
+    targets = features_by_element([reference] if isinstance(reference, Atoms) else reference, soap)
     if not targets:
         raise ValueError("the reference has no atoms")
     reduce = np.mean if how == "mean" else np.max
