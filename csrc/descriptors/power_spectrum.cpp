@@ -278,12 +278,11 @@ private:
 }  // namespace
 }  // namespace soap
 
-PowerSpectrum::PowerSpectrum(const PowerSpectrumSetup& setup) {
-    if (static_cast<double>(setup.n_channels) * setup.n_max > 1024)
+PowerSpectrum::PowerSpectrum(PowerSpectrumSetup setup) : setup_(std::move(setup)) {
+    if (static_cast<double>(setup_.n_channels) * setup_.n_max > 1024)
         throw Error(ErrorCode::invalid_argument, "SOAP: more than 1024 radial functions in all channels");
-    for (const ElementDensity& e : setup.elements) cutoffs_.push_back(e.channel < 0 ? 0.0 : e.cutoff);
-    double_tables_ = std::make_shared<soap::Tables<double>>(setup);
-    float_tables_ = std::make_shared<soap::Tables<float>>(setup);
+    for (const ElementDensity& e : setup_.elements) cutoffs_.push_back(e.channel < 0 ? 0.0 : e.cutoff);
+    double_tables_ = std::make_shared<soap::Tables<double>>(setup_);
     n_features_ = double_tables_->view().n_features;
 }
 
@@ -294,6 +293,7 @@ std::unique_ptr<BlockDescriptor<double>> PowerSpectrum::make_double(InstructionS
 }
 
 std::unique_ptr<BlockDescriptor<float>> PowerSpectrum::make_float(InstructionSet isa) const {
+    std::call_once(float_once_, [&] { float_tables_ = std::make_shared<soap::Tables<float>>(setup_); });
     return std::make_unique<soap::SoapBlock<float>>(float_tables_, isa, n_features());
 }
 

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "basis/radial_table.hpp"
@@ -43,7 +44,7 @@ class Tables;
 class PowerSpectrum final : public Descriptor {
 public:
     /// Throws Error(invalid_argument) if there are more than 1024 radial functions in all channels.
-    explicit PowerSpectrum(const PowerSpectrumSetup& setup);
+    explicit PowerSpectrum(PowerSpectrumSetup setup);
     ~PowerSpectrum() override;
 
     [[nodiscard]] int n_elements() const override { return static_cast<int>(cutoffs_.size()); }
@@ -55,8 +56,10 @@ public:
 private:
     int n_features_ = 0;
     std::vector<double> cutoffs_;
+    PowerSpectrumSetup setup_;
     std::shared_ptr<const soap::Tables<double>> double_tables_;
-    std::shared_ptr<const soap::Tables<float>> float_tables_;
+    mutable std::once_flag float_once_;
+    mutable std::shared_ptr<const soap::Tables<float>> float_tables_;  // made when first wanted
 };
 
 }  // namespace tektite

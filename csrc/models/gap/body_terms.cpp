@@ -128,14 +128,10 @@ struct Triplet {
     [[nodiscard]] std::array<double, 3> coordinates() const { return {r1 + r2, (r1 - r2) * (r1 - r2), r3}; }
 };
 
-struct TripletEdge {
-    std::size_t p;
-    double r, f, df;
-};
-
 template <typename Action>
-void for_triplets(const TripletTerm& term, const EdgeBlock& block, std::size_t lane, Action&& action) {
-    std::vector<TripletEdge> edges;
+void for_triplets(const TripletTerm& term, const EdgeBlock& block, std::size_t lane,
+                  std::vector<TripletEdge>& edges, Action&& action) {
+    edges.clear();
     const auto collect = [&](int species) {
         for_edges(block, lane, species, [&](std::size_t p) {
             const double r = length_of(block, p);
@@ -186,7 +182,8 @@ TripletKernel triplet_kernel(InstructionSet isa) {
     return baseline::triplet_kernel();
 }
 
-void TripletTerms::add(EdgeBlock& block, TripletKernel kernel, double* energies) const {
+void TripletTerms::add(EdgeBlock& block, TripletKernel kernel, std::vector<TripletEdge>& edges,
+                       double* energies) const {
     for (std::size_t k = 0; k < terms_.size(); ++k) {
         const TripletTerm& term = terms_[k];
         if (term.center != block.center_species) continue;
@@ -197,7 +194,7 @@ void TripletTerms::add(EdgeBlock& block, TripletKernel kernel, double* energies)
         const double variance = term.delta * term.delta;
         const std::array<double, 3> inverse = {1 / term.theta[0], 1 / term.theta[1], 1 / term.theta[2]};
         for (std::size_t lane = 0; lane < block.centers.size(); ++lane)
-            for_triplets(term, block, lane, [&](const Triplet& t) {
+            for_triplets(term, block, lane, edges, [&](const Triplet& t) {
                 std::array<double, 3> x = t.coordinates(), slope;
                 for (std::size_t d = 0; d < 3; ++d) x[d] *= inverse[d];
                 double sums[4];
@@ -236,10 +233,11 @@ void TripletTerms::covariance(const EdgeBlock& block, double* k, double* prior) 
                 square += (x[d] - y[d]) * (x[d] - y[d]) / (term.theta[d] * term.theta[d]);
             return std::exp(-0.5 * square);
         };
+        std::vector<TripletEdge> edges;
         std::vector<std::pair<std::array<double, 3>, double>> triplets;
         for (std::size_t lane = 0; lane < block.centers.size(); ++lane) {
             triplets.clear();
-            for_triplets(term, block, lane,
+            for_triplets(term, block, lane, edges,
                          [&](const Triplet& t) { triplets.emplace_back(t.coordinates(), t.f1 * t.f2); });
             for (const auto& [x, f] : triplets) {
                 for (std::size_t s = 0; s < term.weights.size(); ++s)

@@ -38,13 +38,19 @@ private:
     std::vector<std::vector<std::size_t>> of_pair_;  // [centre][neighbour] terms
 };
 
+/// An edge of a centre within a triplet term's cutoff: its place in the block, length, f(r) and df/dr.
+struct TripletEdge {
+    std::size_t p;
+    double r, f, df;
+};
+
 /// All triplet terms, summed as they are defined. Immutable.
 class TripletTerms {
 public:
     explicit TripletTerms(const std::vector<TripletTerm>& terms);
 
-    /// Adds energies[lane] and dE_i/dr_ij to the block. kernel: of an instruction set.
-    void add(EdgeBlock& block, TripletKernel kernel, double* energies) const;
+    /// Adds energies[lane] and dE_i/dr_ij to the block. kernel: of an instruction set; edges: work space.
+    void add(EdgeBlock& block, TripletKernel kernel, std::vector<TripletEdge>& edges, double* energies) const;
     /// As PairTerms::covariance().
     void covariance(const EdgeBlock& block, double* k, double* prior) const;
 

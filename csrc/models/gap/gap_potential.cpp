@@ -46,6 +46,7 @@ public:
                 sizeof(double) +
             (float_features_.capacity() + float_adjoint_.capacity()) * sizeof(T);
         for (const auto& d : descriptors_) bytes += d->memory();
+        bytes += triplet_edges_.capacity() * sizeof(TripletEdge);
         return bytes + (variance_ ? variance_->memory() : 0);
     }
 
@@ -56,7 +57,7 @@ public:
         const auto center = static_cast<std::size_t>(block.center_species);
         std::fill_n(energies, block.n_centers, terms_.parameters.info.isolated_energies[center]);
         terms_.pairs.add(block, energies);
-        terms_.triplets.add(block, triplet_kernel_, energies);
+        terms_.triplets.add(block, triplet_kernel_, triplet_edges_, energies);
         const int n_registers = (block.n_centers + kernels_.lanes - 1) / kernels_.lanes;
         for (std::size_t t = 0; t < descriptors_.size(); ++t) {
             if (!terms_.parameters.soap[t].centers[center]) continue;
@@ -94,6 +95,7 @@ private:
     InstructionSet isa_;
     std::vector<std::unique_ptr<BlockDescriptor<T>>> descriptors_;
     std::unique_ptr<VarianceKernel> variance_;  // made when first wanted
+    std::vector<TripletEdge> triplet_edges_;
     AlignedVector<double> features_, adjoint_, work_, lane_energies_;
     AlignedVector<T> float_features_, float_adjoint_;  // mixed precision only
 };
