@@ -28,6 +28,8 @@ class LinearAce:
         Computes them.
     bonds : list of dict
         One for each ordered pair of elements.
+    config : BasisConfig
+        The limits that the functions were made from.
     """
 
     def __init__(self, config: BasisConfig, elements: Sequence[str], bonds: list[dict[str, Any]]):
@@ -37,13 +39,13 @@ class LinearAce:
             len(elements), config.n_max, config.l_max, config.max_degree or [], config.l_weight
         )
         self.descriptor = _core.AceDescriptor(bonds, self.basis)
-        self._config = config
+        self.config = config
 
     @property
     def limits(self) -> dict[str, Any]:
         """Limits of the basis, from which it can be made again."""
         names = ("n_max", "l_max", "max_degree", "l_weight")
-        return {name: getattr(self._config, name) for name in names}
+        return {name: getattr(self.config, name) for name in names}
 
     @property
     def n_functions(self) -> int:
@@ -52,10 +54,10 @@ class LinearAce:
 
     def density_scale(self, targets: Sequence[Target], n_atoms: int = 1000) -> float:
         """Root mean square of A_nlm over n, l, m and about `n_atoms` atoms of the targets."""
-        n_max = max(self._config.n_max[1:], default=0)
+        n_max = max(self.config.n_max[1:], default=0)
         if n_max == 0:
             return 1.0
-        pairs = _core.AceBasis(len(self.elements), [0, n_max], [0, max(self._config.l_max)])
+        pairs = _core.AceBasis(len(self.elements), [0, n_max], [0, max(self.config.l_max)])
         descriptor = _core.AceDescriptor(self.bonds, pairs)
         factors = pairs.describe()
         n, angular, species = (factors[key].reshape(-1, 2) for key in ("n", "l", "species"))

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from tektite.fit.committee import committee_array
-from tektite.fit.config import BasisConfig
 from tektite.fit.least_squares import TriangularFactor
 from tektite.fit.linear import LinearFit
 from tektite.fit.model import LinearAce
@@ -17,7 +16,6 @@ from tektite.fit.regression import posterior_draws
 
 
 def trained_committee(
-    basis: BasisConfig,
     linear: LinearFit,
     nonlinear: NonlinearFit,
     n_members: int,
@@ -36,7 +34,7 @@ def trained_committee(
     metadata, _ = model.contents(nonlinear.energies)
     if any(e["exponents"][0] != 1.0 or e["prefactors"][0] == 0 for e in metadata["embeddings"]):
         return None
-    trained = LinearAce(basis, linear.elements, model.trained_bonds)
+    trained = LinearAce(linear.model.config, linear.elements, model.trained_bonds)
     n_free = linear.free.shape[1]
     factor = TriangularFactor(n_free + trained.n_functions)
     # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.

@@ -160,7 +160,7 @@ def _train(
     regression = config.regression
     if with_committee and regression.posterior and regression.committee:
         members = trained_committee(
-            config.basis, linear, nonlinear, regression.committee, regression.seed, threads
+            linear, nonlinear, regression.committee, regression.seed, threads
         )
         if members is not None:
             ace[1][COMMITTEE] = members
