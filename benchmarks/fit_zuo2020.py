@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fits the Si and Mo data of Zuo et al. with the configurations in examples/zuo2020.
 
-    python benchmarks/fit_zuo2020.py [si] [mo] [--data FOLDER] [--set KEY=VALUE ...] [--json FILE]
+    python benchmarks/fit_zuo2020.py [NAME ...] [--data FOLDER] [--set KEY=VALUE ...] [--json FILE]
 
-Prints component root mean square errors on the test files, and times. `--set basis.cutoff=6`
-changes a key of the configuration (values are YAML), for trying out; each `--set` is one more run.
+Prints component root mean square errors on the test files, and times; names are those of the
+configurations: si, mo (linear), si-nonlinear, mo-nonlinear. `--set basis.cutoff=6` changes a key of
+the configuration (values are YAML), for trying out; each `--set` is one more run.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tektite.fit import fit_frames, parse_config
+from tektite.data import Frame
+from tektite.fit import FitConfig, fit_frames, parse_config, train_frames
 from tektite.fit.dataset import read_data
 from tektite.potential import default_threads
+from tektite.report import ErrorTable
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,6 +35,9 @@ PUBLISHED = {
     "si": [("GAP", 4.18, 0.12), ("qSNAP", 6.28, 0.29), ("qSNAP, tuned", 3.31, 0.11)],
     "mo": [("GAP", 3.55, 0.16), ("qSNAP", 3.96, 0.33), ("qSNAP, tuned", 3.51, 0.17)],
 }
+
+
+NAMES = ["si", "mo", "si-nonlinear", "mo-nonlinear"]
 
 
 def changed(content: dict[str, Any], setting: str) -> None:
@@ -56,28 +62,45 @@ def run(name: str, settings: list[str], folder: Path | None, console: Console) -
         for group in (config.data.train_files, config.data.test_files)
     ]
     train, test = (read_data(group, config.data) for group in files)
-    begin = time.perf_counter()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        result = fit_frames(config, train, test, progress)
-    seconds = time.perf_counter() - begin
-    assert result.test is not None
+        begin = time.perf_counter()
+        sizes, tables = fitted(config, train, test, progress)
+        seconds = time.perf_counter() - begin
     return {
         "data": name,
         "settings": settings,
-        "functions": result.model.n_functions,
-        "effective": result.solution.effective,
-        "log_evidence": result.solution.log_evidence,
+        **sizes,
         "seconds": seconds,
         "threads": config.threads or default_threads(),
-        "train": result.train.as_dict(),
-        "test": result.test.as_dict(),
+        "train": tables["train"].as_dict(),
+        "test": tables["test"].as_dict(),
     }
+
+
+def fitted(
+    config: FitConfig, train: list[Frame], test: list[Frame], progress: Progress
+) -> tuple[dict[str, Any], dict[str, ErrorTable]]:
+    """Sizes and tables of errors of a linear fit or a training."""
+    if config.training is not None:
+        trained = train_frames(config, train, test, progress=progress)
+        model = trained.nonlinear.model
+        sizes = {"functions": model.n_functions, "parameters": model.n_parameters}
+        return sizes, trained.tables
+    result = fit_frames(config, train, test, progress)
+    assert result.test is not None
+    sizes = {
+        "functions": result.model.n_functions,
+        "parameters": result.model.n_functions,
+        "effective": result.solution.effective,
+        "log_evidence": result.solution.log_evidence,
+    }
+    return sizes, {"train": result.train, "test": result.test}
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=["si", "mo", []], help="default: both")
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="default: all")
     parser.add_argument("--data", type=Path, default=os.environ.get("TEKTITE_ZUO2020"))
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE[;KEY=VALUE]", help="one more run"
@@ -86,12 +109,20 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     runs = []
-    for name in arguments.names or ["si", "mo"]:
+    for name in arguments.names or NAMES:
         table = Table(title=f"{name}: test errors")
-        for heading in ("", "functions", "energy, meV/atom", "force, eV/Å", "stress, GPa", "s"):
+        for heading in (
+            "",
+            "functions",
+            "parameters",
+            "energy, meV/atom",
+            "force, eV/Å",
+            "stress, GPa",
+            "s",
+        ):
             table.add_column(heading, justify="left" if heading == "" else "right")
-        for label, energy, force in PUBLISHED[name]:
-            table.add_row(label, "", f"{energy:.2f}", f"{force:.2f}", "", "")
+        for label, energy, force in PUBLISHED[name[:2]]:
+            table.add_row(label, "", "", f"{energy:.2f}", f"{force:.2f}", "", "")
         for settings in arguments.set or [""]:
             row = run(name, [s for s in settings.split(";") if s], arguments.data, console)
             runs.append(row)
@@ -99,6 +130,7 @@ def main() -> None:
             table.add_row(
                 f"tektite {settings}",
                 str(row["functions"]),
+                str(row["parameters"]),
                 f"{errors['energy']['rmse']:.2f}",
                 f"{errors['force']['rmse']:.4f}",
                 f"{errors['stress']['rmse']:.3f}",

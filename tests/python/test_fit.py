@@ -424,11 +424,11 @@ def test_command(tmp_path: Path, frames: list[Frame]) -> None:
 
 
 def test_automatic_cutoff() -> None:
-    """35 atoms at the density of the crystal; a few clusters and slabs do not change it."""
+    """33 atoms at the density of the crystal; a few clusters and slabs do not change it."""
     frames = label(silicon_structures(3) + [ase.build.bulk("Si")] * 8, teacher(["Si"]))
     basis = small_config(basis={**SMALL_BASIS, "cutoff": "automatic"}).basis
     density = 2 / ase.build.bulk("Si").get_volume()
-    expected = (35 / (4 / 3 * np.pi * density)) ** (1 / 3)
+    expected = (33 / (4 / 3 * np.pi * density)) ** (1 / 3)
     assert resolve_cutoff(basis, frames).cutoff == pytest.approx(expected, abs=0.026)
     clusters = [f for f in frames if not f.atoms.pbc.any()]
     with pytest.raises(ValueError, match="periodic in all three"):

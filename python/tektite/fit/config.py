@@ -82,7 +82,7 @@ class BasisConfig(_Section):
     cutoff: float | Pairs | Literal["automatic"] = Field(
         5.5,
         description="Cutoff, Å, or one for each pair (`{Si-O: 5, default: 5.5}`); `automatic`: the "
-        "radius of a sphere that holds 35 atoms at the median number density of the periodic "
+        "radius of a sphere that holds 33 atoms at the median number density of the periodic "
         "training frames.",
     )
     n_max: list[int] = Field(

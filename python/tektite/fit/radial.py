@@ -74,7 +74,7 @@ def pair_values(
     return values
 
 
-_NEIGHBORS = 35  # in the automatic cutoff
+_NEIGHBORS = 33  # in the automatic cutoff
 
 
 def resolve_cutoff(basis: BasisConfig, frames: Sequence[Frame]) -> BasisConfig:
