@@ -44,7 +44,7 @@ def test_small_basis_on_silicon(shared_data: Path) -> None:
 
 
 def test_examples_are_valid() -> None:
-    for name in ("si", "mo", "si-nonlinear", "mo-nonlinear"):
+    for name in ("si", "mo", "si-nonlinear", "si-nonlinear-large", "mo-nonlinear"):
         path = EXAMPLES / f"{name}.yaml"
         config = parse_config(yaml.safe_load(path.read_text()), path)
         assert all(name[:2] in p.name for p in config.data.train_files + config.data.test_files)
