@@ -9,6 +9,7 @@ and forces. Both programs run as one sees them: from files to files.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import subprocess
 import sys
@@ -64,13 +65,27 @@ def _run(command: list[str], folder: Path) -> tuple[float, float]:
         process = subprocess.Popen(
             command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, env=environment
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        peak = float("nan")
+        while process.poll() is None:
+            peak = _peak_memory(process.pid, peak)
+            time.sleep(0.02)
         seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"{Path(command[0]).name} failed: {log.read_text()[-300:]}")
-    # Kilobytes on Linux, bytes on macOS.
-    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    return seconds, peak
+
+
+def _peak_memory(pid: int, before: float) -> float:
+    """Peak resident memory in MB of a running program; `before` where that cannot be told.
+
+    What the kernel reports at its end would include this program's own, from before the start.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return before
+    peaks = [float(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM")]
+    return peaks[0] if peaks else before
 
 
 def _errors(model: tektite.Potential, test: list[Atoms]) -> tuple[float, float]:
@@ -85,7 +100,9 @@ def _errors(model: tektite.Potential, test: list[Atoms]) -> tuple[float, float]:
 
 def measure(settings: Settings, progress: Progress) -> Section:
     """Fit with both programs."""
-    program = Path(sys.executable).parent / "gap_fit"
+    # The program itself, not the script of the wheel that starts it.
+    found = importlib.util.find_spec("quippy")
+    program = Path(found.origin).parent / "gap_fit" if found and found.origin else Path("gap_fit")
     n_frames, n_sparse = (6, 100) if settings.quick else (30, 1000)
     folder = settings.scratch / "gap_fits"
     folder.mkdir(exist_ok=True)
