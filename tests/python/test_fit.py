@@ -35,6 +35,7 @@ from tektite.fit.dataset import make_targets, measure_distances, read_data
 from tektite.fit.export import ace_contents, potential_of
 from tektite.fit.model import LinearAce
 from tektite.fit.radial import make_bonds, resolve_cutoff
+from tektite.fit.weighting import LossWeights
 from tektite.potential import load
 
 
@@ -77,7 +78,9 @@ def test_engine_agrees_with_the_design_matrix(elements: list[str]) -> None:
     )
     energies = np.arange(len(elements)) - 3.0
     potential = potential_of(ace_contents(model, coefficients, energies), "test")
-    targets = make_targets(frames, elements, energies, config.loss, None)
+    targets = make_targets(
+        frames, elements, energies, LossWeights(config.loss, frames, elements), None
+    )
     evaluator = potential.make_evaluator(threads=1)
     for target in targets:
         a = target.frame.atoms
@@ -101,7 +104,9 @@ def test_values_add_up_to_energy_rows_and_forces_are_gradients() -> None:
     model = LinearAce(
         config.basis, elements, make_bonds(config.basis, config.radial, elements, distances)
     )
-    for target in make_targets(frames, elements, np.zeros(2), config.loss, None):
+    for target in make_targets(
+        frames, elements, np.zeros(2), LossWeights(config.loss, frames, elements), None
+    ):
         a = target.frame.atoms
         arguments = (target.species, a.cell.array, a.pbc)
         energies, forces, _ = model.descriptor.design(a.positions, *arguments)
@@ -126,7 +131,13 @@ def test_no_function_is_redundant() -> None:
         model = LinearAce(
             config.basis, elements, make_bonds(config.basis, config.radial, elements, distances)
         )
-        targets = make_targets(frames, elements, np.zeros(len(elements)), config.loss, None)
+        targets = make_targets(
+            frames,
+            elements,
+            np.zeros(len(elements)),
+            LossWeights(config.loss, frames, elements),
+            None,
+        )
         values = np.concatenate(
             [
                 model.descriptor.values(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tektite.fit import load_config, parse_config
+from tektite.fit.families import load_any
 from tektite.fit.reference import reference_markdown
 
 MINIMAL = {"data": {"train": "train.extxyz"}}
@@ -86,3 +87,14 @@ def test_malformed_files(tmp_path: Path, text: str, part: str) -> None:
     assert "bad.yaml" in str(error.value)
     with pytest.raises(FileNotFoundError, match=r"none.yaml"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_family(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    for family, part in [("gpa", "'gpa'; there are: ace, gap, neural"), ("[ace]", "there are")]:
+        path.write_text(f"family: {family}\ndata: {{train: a.extxyz}}\n")
+        with pytest.raises(ValueError, match=part):
+            load_any(path)
+    path.write_text("family: gap\ndata: {train: a.extxyz, trian: b}\n")
+    with pytest.raises(ValueError, match=r"x.yaml: 'data.trian' is not known; did you mean"):
+        load_any(path)

@@ -21,13 +21,13 @@ from tektite import modelfile
 from tektite.cli.app import app
 from tektite.data import Frame
 from tektite.errors import DataError, UnsupportedError
-from tektite.fit.dataset import Target, species_of
+from tektite.fit.dataset import Target, make_targets, species_of
 from tektite.fit.gap.config import GapFitConfig, load_gap_config, parse_gap_config
 from tektite.fit.gap.pair_term import make_pair_terms
 from tektite.fit.gap.rows import Design
 from tektite.fit.gap.run import fit_gap_frames
+from tektite.fit.gap.sigmas import SigmaWeights
 from tektite.fit.gap.soap_term import SoapSource, make_soap_terms
-from tektite.fit.gap.targets import make_gap_targets
 from tektite.fit.gap.term import VOIGT, Rows
 from tektite.fit.gap.triplet_term import make_triplet_terms
 from tektite.fit.reference import BEGIN, END, reference_markdown
@@ -197,7 +197,7 @@ def test_sigmas_of_groups_and_frames() -> None:
     frames[1].group = "other"
     frames[1].atoms.info["force_sigma"] = 0.5
     config = _config(sigma={"energy": 0.002, "virial": math.inf}, groups={"other": {"energy": 0.1}})
-    first, second = make_gap_targets(frames, ["Si"], np.zeros(1), config, None)
+    first, second = make_targets(frames, ["Si"], np.zeros(1), SigmaWeights(config), None)
     n = len(frames[0].atoms)
     assert first.weight_energy == pytest.approx(1 / (0.002 * math.sqrt(n)))
     assert first.weight_forces == pytest.approx(20.0)
@@ -206,7 +206,7 @@ def test_sigmas_of_groups_and_frames() -> None:
     assert second.weight_forces == pytest.approx(2.0)
     frames[1].atoms.info["force_sigma"] = -1.0
     with pytest.raises(DataError, match="force_sigma is -1.0"):
-        make_gap_targets(frames, ["Si"], np.zeros(1), config, None)
+        make_targets(frames, ["Si"], np.zeros(1), SigmaWeights(config), None)
     with pytest.raises(DataError, match="groups has 'nobody'"):
         fit_gap_frames(_config(groups={"nobody": {"energy": 1.0}}), frames[:1])
 

@@ -16,14 +16,15 @@ from fit_data import label, silicon_structures
 from random_models import MODELS
 from tektite.convert import convert
 from tektite.convert.quip_xml import Distance2b, read_gap
+from tektite.fit.dataset import make_targets
 from tektite.fit.export import potential_of
 from tektite.fit.gap.config import parse_gap_config
 from tektite.fit.gap.export import gap_contents
 from tektite.fit.gap.pair_term import PairTerm
 from tektite.fit.gap.regression import Hyperparameters, SparseGp, cholesky_with_jitter
 from tektite.fit.gap.rows import BlockSum, Design
+from tektite.fit.gap.sigmas import SigmaWeights
 from tektite.fit.gap.soap_term import SoapSource, SoapTerm
-from tektite.fit.gap.targets import make_gap_targets
 from tektite.potential import Potential
 
 PAIRS = (
@@ -95,7 +96,7 @@ def test_predictions_are_those_of_gap_fit(tmp_path: Path, gap: str, tolerance: f
         for term in read_gap(tmp_path / "gp.xml").terms
     ]
     energies = np.array([-4.0])
-    targets = make_gap_targets(frames, ["Si"], energies, config, None)
+    targets = make_targets(frames, ["Si"], energies, SigmaWeights(config), None)
     design = Design(terms, SoapSource(config.soap, ["Si"]))
     sums = {kind: BlockSum(design.n_points + 1) for kind in ("energy", "forces", "virial")}
     for _, blocks in design.accumulate(targets, 1):

@@ -32,7 +32,7 @@ from tektite.fit.checkpoint import Checkpoint
 from tektite.fit.dry_run import estimate
 from tektite.fit.linear import fit_linear
 from tektite.fit.nonlinear import Preconditioner, make_model, make_penalties
-from tektite.fit.problem import Problem, prepare
+from tektite.fit.problem import Problem, make_data_set
 from tektite.fit.training_run import split_frames, train_frames
 from tektite.modelfile import read
 from tektite.potential import load
@@ -57,7 +57,7 @@ def training_config(**training):
 def make_problem(frames, config):
     linear = fit_linear(config, frames)
     model = make_model(linear, config.basis, config.training)
-    data = prepare(model, linear.targets, config.training.huber, 1)
+    data = make_data_set(model, linear.targets, config.training.huber, 1)
     penalties = make_penalties(model, linear, config.training)
     problem = Problem(model, data, linear.free, linear.solution.noise, penalties, 1)
     start = np.concatenate([model.parameters, linear.solution.free])

@@ -164,18 +164,16 @@ def fit(
 def _estimate(path: Path) -> None:
     """Print what a fit will need."""
     from tektite.errors import UnsupportedError
-    from tektite.fit import load_config
-    from tektite.fit.config import read_yaml
-    from tektite.fit.dataset import read_data
     from tektite.fit.dry_run import estimate
+    from tektite.fit.families import load_any
+    from tektite.fit.results import read_sets
 
     console = output()
-    if (read_yaml(path) or {}).get("family") == "gap":
-        raise UnsupportedError(f"{path}: --dry-run knows nothing about fits of family gap")
-    content = load_config(path)
+    config, _ = load_any(path)
+    if config.family != "ace":
+        raise UnsupportedError(f"{path}: --dry-run knows nothing about family {config.family}")
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        progress.add_task("reading data", total=None)
-        train = read_data(content.data.train_files, content.data)
-        result = estimate(content, train, progress)
+        train = read_sets(config, progress)["train"]
+        result = estimate(config, train, progress)
     console.print(result.rich_table())
     console.print("Times are from a few frames on this machine as busy as it is now.")

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import numpy as np
 import typer
@@ -26,15 +29,44 @@ app.add_typer(similarity, name="similarity")
 DataArgument = Annotated[
     Path, typer.Argument(help="Structures, extxyz or whatever ASE reads.", show_default=False)
 ]
-CutoffOption = Annotated[float, typer.Option(help="Cutoff of the SOAP, Å.")]
-SigmaOption = Annotated[float, typer.Option(help="Width of its Gaussians, Å.")]
-NMaxOption = Annotated[int, typer.Option(help="Number of its radial functions.")]
-LMaxOption = Annotated[int, typer.Option(help="Its largest angular momentum.")]
 ZetaOption = Annotated[float, typer.Option(help="Power of the kernel.", min=1)]
 GroupOption = Annotated[str, typer.Option(help="Name of the kind of frame.")]
 WriteOption = Annotated[
     Path, typer.Option("--output", "-o", help="Where to write (extxyz).", show_default=False)
 ]
+
+# Keywords of `tektite.soap.SOAP`: option and default.
+_SOAP_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "cutoff": (Annotated[float, typer.Option(help="Cutoff of the SOAP, Å.")], 5.0),
+    "n_max": (Annotated[int, typer.Option(help="Number of its radial functions.")], 8),
+    "l_max": (Annotated[int, typer.Option(help="Its largest angular momentum.")], 6),
+    "sigma": (Annotated[float, typer.Option(help="Width of its Gaussians, Å.")], 0.5),
+    "threads": (ThreadsOption, None),
+}
+
+
+def _with_soap_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a SOAP, in place of its `**soap_options`."""
+    hints = get_type_hints(command, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        p.replace(kind=keyword, annotation=hints[p.name])
+        for p in inspect.signature(command).parameters.values()
+        if p.kind != inspect.Parameter.VAR_KEYWORD
+    ]
+    parameters += [
+        inspect.Parameter(name, keyword, default=default, annotation=kind)
+        for name, (kind, default) in _SOAP_OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        command(**given)
+
+    # Typer makes the options from these.
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapped
 
 
 def _read(path: Path) -> list[Atoms]:
@@ -54,11 +86,10 @@ def _read(path: Path) -> list[Atoms]:
     return frames
 
 
-def _soap(frames: list[Atoms], threads: int | None, **parameters: Any) -> SOAP:
+def _soap(frames: list[Atoms], options: dict[str, Any]) -> SOAP:
     from tektite.soap import SOAP
 
-    elements = sorted({s for atoms in frames for s in atoms.get_chemical_symbols()})
-    return SOAP(elements, threads=threads, **parameters)
+    return SOAP(sorted({s for a in frames for s in a.get_chemical_symbols()}), **options)
 
 
 def _write(path: Path, frames: list[Atoms]) -> None:
@@ -74,6 +105,7 @@ def _write(path: Path, frames: list[Atoms]) -> None:
 
 
 @similarity.command("atoms")
+@_with_soap_options
 def similar_atoms(
     data: DataArgument,
     reference: Annotated[
@@ -85,17 +117,13 @@ def similar_atoms(
         str, typer.Option(help="mean over the reference's atoms, or max (the most similar).")
     ] = "mean",
     zeta: ZetaOption = 4.0,
-    cutoff: CutoffOption = 5.0,
-    n_max: NMaxOption = 8,
-    l_max: LMaxOption = 6,
-    sigma: SigmaOption = 0.5,
-    threads: ThreadsOption = None,
+    **soap_options: Any,
 ) -> None:
     """Similarity of each atom to a reference, as the per-atom array `similarity`."""
     from tektite.similarity import atom_similarity
 
     frames, targets = _read(data), _read(reference)
-    soap = _soap(frames + targets, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    soap = _soap(frames + targets, soap_options)
     table = Table("frame", "mean", "smallest", "largest", title=f"similarity to {reference}")
     results = atom_similarity(frames, targets, soap, zeta=zeta, how=how)
     for k, (atoms, values) in enumerate(zip(frames, results)):
@@ -108,6 +136,7 @@ def similar_atoms(
 
 
 @similarity.command("map")
+@_with_soap_options
 def draw_map(
     data: DataArgument,
     picture: Annotated[
@@ -122,17 +151,13 @@ def draw_map(
         int, typer.Option(help="Mark this many structures, each farthest from the others.", min=0)
     ] = 0,
     zeta: ZetaOption = 4.0,
-    cutoff: CutoffOption = 5.0,
-    n_max: NMaxOption = 8,
-    l_max: LMaxOption = 6,
-    sigma: SigmaOption = 0.5,
-    threads: ThreadsOption = None,
+    **soap_options: Any,
 ) -> None:
     """Draw a map of structures: kernel principal components."""
     from tektite.similarity import average_features, farthest_frames, kernel_map, map_plot
 
     frames = _read(data)
-    soap = _soap(frames, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    soap = _soap(frames, soap_options)
     averages = average_features(frames, soap)
     points = kernel_map(averages.kernel(zeta=zeta))
     values = None if color is None else [_value(atoms, color) for atoms in frames]
@@ -158,44 +183,38 @@ def _value(atoms: Atoms, key: str) -> float:
 
 
 @similarity.command("select")
+@_with_soap_options
 def select_frames(
     data: DataArgument,
     n: Annotated[int, typer.Argument(help="How many to choose.", min=1, show_default=False)],
     target: WriteOption,
-    cutoff: CutoffOption = 5.0,
-    n_max: NMaxOption = 8,
-    l_max: LMaxOption = 6,
-    sigma: SigmaOption = 0.5,
-    threads: ThreadsOption = None,
+    **soap_options: Any,
 ) -> None:
     """Choose structures that differ: each the farthest from all before."""
     from tektite.similarity import average_features, farthest_frames
 
     frames = _read(data)
-    soap = _soap(frames, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    soap = _soap(frames, soap_options)
     chosen = farthest_frames(average_features(frames, soap), n)
     _write(target, [frames[k] for k in chosen])
     output().print(f"written: {target}, {len(chosen)} of {len(frames)} frames")
 
 
 @similarity.command("unique")
+@_with_soap_options
 def unique(
     data: DataArgument,
     target: WriteOption,
     tolerance: Annotated[
         float, typer.Option(help="Distance (0 to 1.41) up to which two count as the same.", min=0)
     ] = 1e-4,
-    cutoff: CutoffOption = 5.0,
-    n_max: NMaxOption = 8,
-    l_max: LMaxOption = 6,
-    sigma: SigmaOption = 0.5,
-    threads: ThreadsOption = None,
+    **soap_options: Any,
 ) -> None:
     """Leave out structures that resemble an earlier one."""
     from tektite.similarity import average_features, unique_frames
 
     frames = _read(data)
-    soap = _soap(frames, threads, cutoff=cutoff, n_max=n_max, l_max=l_max, sigma=sigma)
+    soap = _soap(frames, soap_options)
     kept = unique_frames(average_features(frames, soap), tolerance)
     _write(target, [frames[k] for k in kept])
     output().print(f"written: {target}, {len(kept)} of {len(frames)} frames")

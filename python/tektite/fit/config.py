@@ -1,82 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The configuration of a fit: every key, its default and what it means."""
+"""The configuration of a linear or non-linear ACE: every key, its default and what it means."""
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
-from ase.data import atomic_numbers
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
-from tektite.data import STRESS_CONVENTIONS
-from tektite.fit.section import Section as _Section
+from tektite.fit.base_config import BaseFitConfig, Pairs
+from tektite.fit.config_file import place
+from tektite.fit.loss_config import LossConfig
+from tektite.fit.section import Section
 from tektite.fit.training_config import TrainingConfig
 
 
-def _check_symbol(symbol: str) -> str:
-    if symbol not in atomic_numbers or atomic_numbers[symbol] < 1:
-        raise ValueError(f"'{symbol}' is not a chemical symbol")
-    return symbol
-
-
-def _check_convention(name: str) -> str:
-    if name not in STRESS_CONVENTIONS:
-        raise ValueError(f"'{name}' is not one of {', '.join(STRESS_CONVENTIONS)}")
-    return name
-
-
-Symbol = Annotated[str, AfterValidator(_check_symbol)]
-Convention = Annotated[str, AfterValidator(_check_convention)]
-Pairs = dict[str, float]
-AnyConfig = TypeVar("AnyConfig", bound="_Section")
-
-
-class DataConfig(_Section):
-    """Reference data: extxyz or whatever ASE reads."""
-
-    train: Path | list[Path] = Field(description="File or files to fit to.")
-    test: Path | list[Path] | None = Field(
-        None, description="File or files to test on; they do not influence the fit."
-    )
-    energy_key: str = Field("energy", description="Name of the energies (eV).")
-    forces_key: str | None = Field(
-        "forces", description="Name of the forces (eV/Å); null: not used."
-    )
-    stress_key: str | None = Field("stress", description="Name of the stresses; null: not used.")
-    stress_convention: Convention | dict[str, Convention] = Field(
-        "ase",
-        description="Units, sign and order of the stresses: "
-        + "; ".join(f"`{name}` ({text})" for name, text in STRESS_CONVENTIONS.items())
-        + ". A mapping from group to convention (`default` for the other groups) where a file "
-        "mixes several.",
-    )
-    group_key: str = Field("group", description="Name of the kind of frame.")
-    level_of_theory: str | None = Field(
-        None, description="Kept in the model file, for example `PBE, 500 eV`."
-    )
-
-    @property
-    def train_files(self) -> list[Path]:
-        """All files to fit to."""
-        return self.train if isinstance(self.train, list) else [self.train]
-
-    @property
-    def test_files(self) -> list[Path]:
-        """All files to test on."""
-        return self.test if isinstance(self.test, list) else [self.test] if self.test else []
-
-
-class BasisConfig(_Section):
+class BasisConfig(Section):
     """Which functions the model has: all invariant products within these limits."""
 
     cutoff: float | Pairs | Literal["automatic"] = Field(
@@ -119,7 +59,7 @@ class BasisConfig(_Section):
         return max(self.n_max)
 
 
-class RadialConfig(_Section):
+class RadialConfig(Section):
     """Radial functions g_k(r)."""
 
     kind: Literal["Polynomial", "SBessel", "ChebExpCos", "ChebPow"] = Field(
@@ -159,83 +99,7 @@ class RadialConfig(_Section):
     )
 
 
-class BaselineConfig(_Section):
-    """Fixed pair repulsion under the fit."""
-
-    kind: Literal["zbl", "table", "none"] = Field(
-        "zbl",
-        description="`zbl`: screened nuclear repulsion (Ziegler, Biersack, Littmark); `table`: "
-        "pair energies of files; both switched off smoothly; `none`: no baseline.",
-    )
-    files: dict[str, Path] | None = Field(
-        None,
-        description="table: for each pair (`{Si-Si: si.txt}`) a text file of two columns, distance "
-        "(Å, ascending) and energy (eV), at least 6 lines; pairs without a file have no baseline. "
-        "Below the first distance the table goes on as a parabola.",
-    )
-    inner: float | Pairs | None = Field(
-        None, description="Full up to here, Å; null: 0.6 times `outer`."
-    )
-    outer: float | Pairs | None = Field(
-        None,
-        description="Zero from here on, Å; null: the smallest distance of the pair in the data, so "
-        "that the fit does not see it.",
-    )
-
-    @model_validator(mode="after")
-    def _files(self) -> BaselineConfig:
-        if (self.kind == "table") != bool(self.files):
-            raise ValueError("files are needed with kind 'table', and only there")
-        return self
-
-
-class WeightsConfig(_Section):
-    """Weights of one group of frames. 0 leaves the quantity out."""
-
-    energy: float = Field(10.0, ge=0, description="w_E of the loss.")
-    forces: float = Field(1.0, ge=0, description="w_F of the loss.")
-    stress: float = Field(0.3, ge=0, description="w_S of the loss.")
-
-
-class GroupWeightsConfig(_Section):
-    """Factors of one group on the default weights."""
-
-    energy: float = Field(1.0, ge=0, description="Multiplies w_E.")
-    forces: float = Field(1.0, ge=0, description="Multiplies w_F.")
-    stress: float = Field(1.0, ge=0, description="Multiplies w_S.")
-
-
-class WeightingConfig(_Section):
-    """Factors of single frames on w_E, w_F and w_S."""
-
-    kind: Literal["uniform", "frame", "hull"] = Field(
-        "uniform",
-        description="`uniform`: 1; `frame`: the number `key` of each frame; `hull`: scale/(scale + "
-        "E), E being the energy per atom above the convex hull of the training data.",
-    )
-    key: str = Field("weight", description="frame: name of the factor.")
-    scale: float = Field(0.5, gt=0, description="hull: in eV/atom.")
-
-
-class LossConfig(_Section):
-    """Loss = Σ_frames [w_E² ΔE²/n^a + w_F² |ΔF|² + w_S² |ΔW|²/n^a].
-
-    ΔE in eV, ΔF in eV/Å, ΔW = V Δσ in eV (six components); n atoms; a = 1 (`sqrt_n`) or 2 (`n`).
-    """
-
-    weights: WeightsConfig = Field(WeightsConfig(), description="Weights of all groups.")
-    groups: dict[str, GroupWeightsConfig] = Field(
-        {}, description="Factors for single groups, by name (`{Surface: {energy: 2}}`)."
-    )
-    weighting: WeightingConfig = Field(WeightingConfig(), description="See below.")
-    energy_scaling: Literal["sqrt_n", "n"] = Field(
-        "sqrt_n",
-        description="Energies and virials are divided by √n (errors of extensive, independent "
-        "contributions) or by n (errors per atom).",
-    )
-
-
-class PriorConfig(_Section):
+class PriorConfig(Section):
     """Coefficients are expected to be of order s^-rank (1 + Σ (n + l_weight·l))^-exponent."""
 
     exponent: float = Field(2.0, ge=0, description="0: plain ridge regression.")
@@ -247,7 +111,7 @@ class PriorConfig(_Section):
     )
 
 
-class RegressionConfig(_Section):
+class RegressionConfig(Section):
     """How strongly the prior acts."""
 
     method: Literal["evidence", "cross_validation", "fixed"] = Field(
@@ -288,49 +152,14 @@ class RegressionConfig(_Section):
         return self
 
 
-class OutputConfig(_Section):
-    """What is written. Null: not written."""
-
-    model: Path | None = Field(
-        None, description="Model file; null: the name of the configuration with `.mlip`."
-    )
-    errors: Path | None = Field(
-        None, description="Errors as JSON; null: name of the model with `.errors.json`."
-    )
-    parity: Path | None = Field(
-        None,
-        description="Parity plots; null: name of the model with `.parity.png`. `-train` and "
-        "`-test` are added to the name.",
-    )
-    metrics: Path | None = Field(
-        None,
-        description="Course of a `training`, one line a look; null: name of the model with "
-        "`.metrics.csv`.",
-    )
-    report: Path | None = Field(
-        None,
-        description="Report on a `training`, a page with pictures; null: name of the model with "
-        "`.report.html`.",
-    )
-
-
-class FitConfig(_Section):
+class FitConfig(BaseFitConfig):
     """Configuration of `tektite fit`. Relative paths are relative to the configuration file."""
 
     family: Literal["ace"] = Field(
-        "ace", description="Family of the model; `gap` has [keys of its own](gap.md)."
+        "ace",
+        description="Family of the model; [`gap`](gap.md) and [`neural`](neural.md) have keys of "
+        "their own.",
     )
-    elements: list[Symbol] | None = Field(
-        None, description="Chemical symbols; null: those of the training data, alphabetically."
-    )
-    data: DataConfig = Field(description="See below.")
-    isolated_energies: dict[Symbol, float] | Literal["from_data", "fit"] | None = Field(
-        None,
-        description="Energy (eV) of each isolated atom; `from_data`: of the frames in which no "
-        "atom has a neighbour (all of these, by least squares); `fit`: fitted together with the "
-        "coefficients; null: from_data if every element has such a frame, otherwise fit.",
-    )
-    baseline: BaselineConfig = Field(BaselineConfig(), description="See below.")
     basis: BasisConfig = Field(BasisConfig(), description="See below.")
     radial: RadialConfig = Field(RadialConfig(), description="See below.")
     loss: LossConfig = Field(LossConfig(), description="See below.")
@@ -339,160 +168,24 @@ class FitConfig(_Section):
     training: TrainingConfig | None = Field(
         None, description="Training of a non-linear model; null: the model stays linear. See below."
     )
-    output: OutputConfig = Field(OutputConfig(), description="See below.")
-    threads: int | None = Field(
-        None, ge=1, description="Number of threads; null: as everywhere in Tektite."
-    )
 
-    @field_validator("elements")
-    @classmethod
-    def _distinct(cls, value: list[str] | None) -> list[str] | None:
-        if value is not None and (not value or len(set(value)) != len(value)):
-            raise ValueError("elements must be a list of different symbols, at least one")
-        return value
+    @property
+    def group_settings(self) -> tuple[str, Collection[str]]:
+        """See `BaseFitConfig`."""
+        return "loss.groups", self.loss.groups
 
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that occurs twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise ValueError(f"line {line}: the key '{key}' occurs twice")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+    def resolved(self, path: Path) -> dict[str, Any]:
+        """See `BaseFitConfig`."""
+        sections = super().resolved(path)
+        if self.training is not None:
+            files = place(self.training.validation.files, path.parent)
+            validation = self.training.validation.model_copy(update={"files": files})
+            start = place(self.training.start, path.parent)
+            sections["training"] = self.training.model_copy(
+                update={"validation": validation, "start": start}
+            )
+        return sections
 
 
-def _section_of(annotation: Any) -> type[BaseModel] | None:
-    """Return the section that an annotation is, or is a mapping to."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    parts = getattr(annotation, "__args__", ())
-    return next((s for s in map(_section_of, parts) if s is not None), None)
-
-
-def _locate(location: tuple[Any, ...], root: type[BaseModel]) -> tuple[str, type[BaseModel]]:
-    """Key of the file, and the section that holds it, from the location of a validation error.
-
-    Pydantic appends the alternatives of a union to the location; they are no keys.
-    """
-    section = root
-    keys: list[str] = []
-    parts = list(location)
-    while parts:
-        part = str(parts.pop(0))
-        keys.append(part)
-        fields = {f.alias or n: f for n, f in section.model_fields.items()}
-        if part not in fields:
-            break
-        inner = _section_of(fields[part].annotation)
-        if inner is None:
-            break
-        section = inner
-        if getattr(fields[part].annotation, "__origin__", None) is dict and parts:
-            keys.append(str(parts.pop(0)))
-    return ".".join(keys), section
-
-
-def explain(error: ValidationError, path: Path, root: type[BaseModel]) -> str:
-    """One sentence that names the file and every key that is unknown, missing or wrong."""
-    lines = []
-    for item in error.errors():
-        key, section = _locate(item["loc"], root)
-        if item["type"] == "extra_forbidden":
-            known = [f.alias or n for n, f in section.model_fields.items()]
-            close = difflib.get_close_matches(key.rsplit(".", 1)[-1], known, 1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
-            lines.append(f"'{key}' is not known{hint} (known here: {', '.join(known)})")
-        elif item["type"] == "missing":
-            lines.append(f"'{key}' is missing")
-        else:
-            message = item["msg"].removeprefix("Value error, ")
-            lines.append(f"'{key}': {message}" if key else message)
-    return f"{path}: " + "; ".join(dict.fromkeys(lines))
-
-
-def parse_config(content: Any, path: str | Path = "<config>") -> FitConfig:
-    """Check a configuration given as a mapping.
-
-    Raises
-    ------
-    ValueError
-        Names `path` and every key that is unknown, missing or wrong.
-    """
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: a configuration is a mapping of keys to values")
-    try:
-        return FitConfig.model_validate(content)
-    except ValidationError as error:
-        raise ValueError(explain(error, Path(path), FitConfig)) from None
-
-
-def read_yaml(path: Path) -> Any:
-    """Content of a YAML file in which no key occurs twice.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        Not YAML, or a key occurs twice.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such configuration file")
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ValueError(f"{path}: not valid YAML: {error}") from None
-
-
-def load_config(path: str | Path) -> FitConfig:
-    """Read and check a configuration file; relative paths become relative to its folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        Not YAML, a key occurs twice, or see `parse_config`.
-    """
-    path = Path(path).expanduser()
-    config = parse_config(read_yaml(path), path)
-    return resolve_paths(config, path)
-
-
-def resolve_paths(config: AnyConfig, path: Path) -> AnyConfig:
-    """Configuration with all paths relative to the folder of its file, and the outputs named."""
-    folder = path.parent
-
-    def place(value: Any) -> Any:
-        if isinstance(value, list):
-            return [place(v) for v in value]
-        return None if value is None else folder / Path(value).expanduser()
-
-    data = config.data.model_copy(
-        update={"train": place(config.data.train), "test": place(config.data.test)}
-    )
-    model = place(config.output.model) or folder / f"{path.stem}.mlip"
-    output = OutputConfig(
-        model=model,
-        errors=place(config.output.errors) or model.with_suffix(".errors.json"),
-        parity=place(config.output.parity) or model.with_suffix(".parity.png"),
-        metrics=place(config.output.metrics) or model.with_suffix(".metrics.csv"),
-        report=place(config.output.report) or model.with_suffix(".report.html"),
-    )
-    files = {pair: place(file) for pair, file in (config.baseline.files or {}).items()}
-    baseline = config.baseline.model_copy(update={"files": files or None})
-    update: dict[str, Any] = {"data": data, "baseline": baseline, "output": output}
-    training = getattr(config, "training", None)
-    if training is not None:
-        validation = training.validation.model_copy(
-            update={"files": place(training.validation.files)}
-        )
-        update["training"] = training.model_copy(
-            update={"validation": validation, "start": place(training.start)}
-        )
-    return config.model_copy(update=update)
+parse_config = FitConfig.parse
+load_config = FitConfig.load

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 
 from tektite.data import DataKeys, Frame, read_frames
 from tektite.errors import DataError
-from tektite.fit.config import DataConfig, LossConfig
+from tektite.fit.base_config import DataConfig
 from tektite.neighbors import neighbor_list
 from tektite.potential import Potential
+
+# Factors of the rows of a frame's energy, forces and virial.
+WeightsOf = Callable[[Frame], tuple[float, float, float]]
 
 
 @dataclasses.dataclass
@@ -221,48 +224,22 @@ def isolated_energies(
     return solution, "fitted"
 
 
-def check_groups(frames: Iterable[Frame], loss: LossConfig) -> None:
-    """Check that every group with weights of its own has a frame.
-
-    Raises
-    ------
-    DataError
-        Names the group and those that there are.
-    """
-    groups = {frame.group for frame in frames}
-    for name in loss.groups:
-        if name not in groups:
-            raise DataError(
-                f"loss.groups has '{name}', but the groups of the data are "
-                f"{', '.join(sorted(groups))}"
-            )
-
-
 def make_targets(
     frames: Iterable[Frame],
     elements: Sequence[str],
     energies: NDArray[np.float64],
-    loss: LossConfig,
+    weights_of: WeightsOf,
     baseline: Potential | None,
-    factor: Callable[[Frame], float] = lambda frame: 1.0,
 ) -> list[Target]:
-    """Subtract isolated atoms and baseline, and attach the weights of the loss.
+    """Subtract isolated atoms (energies: (n_elements,) eV) and baseline.
 
-    factor: multiplies the weights of a frame, see `tektite.fit.weighting.FrameWeights`.
+    Frames without data of a weight above zero are left out.
     """
     evaluator = None if baseline is None else baseline.make_evaluator(threads=1)
     targets = []
     for frame in frames:
         species = species_of(frame, elements)
-        n = len(species)
-        factors = loss.groups.get(frame.group)
-        scale = n**-0.5 if loss.energy_scaling == "sqrt_n" else 1.0 / n
-        mine = factor(frame)
-        weights = [
-            mine * loss.weights.energy * (factors.energy if factors else 1.0) * scale,
-            mine * loss.weights.forces * (factors.forces if factors else 1.0),
-            mine * loss.weights.stress * (factors.stress if factors else 1.0) * scale,
-        ]
+        weights = weights_of(frame)
         fixed = None
         if evaluator is not None:
             a = frame.atoms
@@ -276,5 +253,7 @@ def make_targets(
         if frame.stress is not None and weights[2] > 0:
             stress = frame.stress - (0.0 if fixed is None else fixed["stress"])
             virial = -frame.atoms.get_volume() * stress
-        targets.append(Target(frame, species, energy, forces, virial, *weights))
+        target = Target(frame, species, energy, forces, virial, *weights)
+        if target.n_rows > 0:
+            targets.append(target)
     return targets

@@ -14,18 +14,11 @@ from rich.table import Table
 
 from tektite.data import Frame
 from tektite.fit.config import FitConfig
-from tektite.fit.dataset import (
-    Target,
-    find_elements,
-    isolated_energies,
-    make_targets,
-    measure_distances,
-)
+from tektite.fit.dataset import Target
 from tektite.fit.least_squares import triangular_factor
-from tektite.fit.linear import free_columns
-from tektite.fit.model import LinearAce
+from tektite.fit.linear import prepare_linear
 from tektite.fit.objective import Objective
-from tektite.fit.radial import cutoffs, make_bonds, resolve_cutoff
+from tektite.fit.start import Start
 from tektite.fit.trainable import TrainableAce
 from tektite.potential import default_threads
 
@@ -106,18 +99,15 @@ def estimate(
     """
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
-    elements = find_elements(train, config.elements)
-    basis = resolve_cutoff(config.basis, train)
-    cutoff = cutoffs(basis, elements)
-    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
-    energies, source = isolated_energies(
-        train, distances.isolated, elements, config.isolated_energies
-    )
-    near = [f for f, alone in zip(train, distances.isolated) if not alone]
-    targets = [t for t in make_targets(near, elements, energies, config.loss, None) if t.n_rows]
-    model = LinearAce(config.basis, elements, make_bonds(basis, config.radial, elements, distances))
+    training = config.training
+    start = None
+    if training is not None and training.start is not None:
+        start = Start(training.start)
+        start.check(config)
+    problem = prepare_linear(config, train, progress, lambda text: None, start)
+    elements, targets, model = problem.data.elements, problem.data.targets, problem.model
     described = model.basis.describe()
-    n_ranks = len(config.basis.n_max)
+    n_ranks = len(model.config.n_max)
     functions = {
         symbol: np.bincount(described["rank"][described["center"] == e], minlength=n_ranks + 1)[
             1:
@@ -126,9 +116,8 @@ def estimate(
     }
     sample = _sample(targets)
     share = sum(len(t.species) for t in targets) / sum(len(t.species) for t in sample)
-    columns = free_columns(targets if source == "fitted" else [], len(elements)).shape[1]
-    width = columns + model.n_functions + 1
-    rows = sum(t.n_rows for t in targets)
+    width = problem.free.shape[1] + model.n_functions + 1
+    rows = problem.data.n_rows
     begin = time.perf_counter()
     for target in sample:
         model._fill(
@@ -148,9 +137,8 @@ def estimate(
         "regression": 6 * matrix,
     }
     n_parameters = model.n_functions
-    training = config.training
     trainable = TrainableAce(
-        config.basis,
+        model.config,
         elements,
         model.bonds,
         prefactors=[1.0] * (len(training.embedding.exponents) if training else 1),

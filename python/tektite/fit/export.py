@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import make_interp_spline
 
 from tektite.errors import DataError
-from tektite.fit.config import BaselineConfig
+from tektite.fit.base_config import BaselineConfig
 from tektite.fit.dataset import Distances
 from tektite.fit.model import LinearAce
 from tektite.fit.radial import by_pair, pair_values

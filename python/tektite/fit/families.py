@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,9 +12,49 @@ from typing import Any
 from rich.console import Console
 
 from tektite.errors import UnsupportedError
-from tektite.fit import run
-from tektite.fit.config import read_yaml
-from tektite.fit.gap import run as run_gap
+from tektite.fit.base_config import BaseFitConfig
+from tektite.fit.config import FitConfig
+from tektite.fit.config_file import read_yaml
+from tektite.fit.gap.config import GapFitConfig
+from tektite.fit.neural.config import NeuralFitConfig
+from tektite.fit.results import check_output
+
+# By the key `family`: configuration, and the module whose `run` fits as one says.
+FAMILIES: dict[str, tuple[type[BaseFitConfig], str]] = {
+    "ace": (FitConfig, "tektite.fit.run"),
+    "gap": (GapFitConfig, "tektite.fit.gap.run"),
+    "neural": (NeuralFitConfig, "tektite.fit.neural.run"),
+}
+
+
+def load_any(path: str | Path) -> tuple[BaseFitConfig, ModuleType]:
+    """Read and check a configuration of any family; return it and the module that fits.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        See `BaseFitConfig.load`, or the family is not known.
+    UnsupportedError
+        ``neural`` without torch.
+    """
+    path = Path(path).expanduser()
+    content = read_yaml(path)
+    family = content.get("family", "ace") if isinstance(content, dict) else "ace"
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise ValueError(f"{path}: 'family' is {family!r}; there are: {', '.join(FAMILIES)}")
+    configuration, module = FAMILIES[family]
+    config = configuration.load(path)
+    try:
+        return config, importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UnsupportedError(
+            "family: neural is trained with torch, which is not installed: pip install "
+            "'tektite[train]'"
+        ) from None
 
 
 def run_config(path: str | Path, console: Console | None = None, restart: bool = False) -> Any:
@@ -36,24 +78,7 @@ def run_config(path: str | Path, console: Console | None = None, restart: bool =
         ``neural`` without torch.
     """
     path = Path(path).expanduser()
-    content = read_yaml(path)
-    family = content.get("family") if isinstance(content, dict) else None
-    if family == "gap":
-        return run_gap.run_config(path, console)
-    if family == "neural":
-        return _neural().run_config(path, console, restart)
-    return run.run_config(path, console, restart)
-
-
-def _neural() -> ModuleType:
-    """The one family that is trained with torch, which is an extra."""
-    try:
-        from tektite.fit.neural import run as run_neural
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise UnsupportedError(
-            "family: neural is trained with torch, which is not installed: pip install "
-            "'tektite[train]'"
-        ) from None
-    return run_neural
+    config, module = load_any(path)
+    check_output(config.output, path)
+    console = console or Console(file=sys.stdout, highlight=False)
+    return module.run(config, path, console, restart)

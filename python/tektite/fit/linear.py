@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,18 +16,11 @@ from threadpoolctl import threadpool_limits
 from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.fit.config import FitConfig
-from tektite.fit.dataset import (
-    Distances,
-    Target,
-    check_groups,
-    find_elements,
-    isolated_energies,
-    make_targets,
-    measure_distances,
-)
-from tektite.fit.export import Contents, baseline_contents, potential_of
+from tektite.fit.dataset import Distances, Target
+from tektite.fit.export import Contents, ace_contents, sum_contents
 from tektite.fit.least_squares import TriangularFactor, combine
 from tektite.fit.model import LinearAce
+from tektite.fit.preparation import Preparation, prepare
 from tektite.fit.radial import cutoffs, make_bonds, resolve_cutoff
 from tektite.fit.regression import (
     Solution,
@@ -34,42 +28,56 @@ from tektite.fit.regression import (
     solve_evidence,
     solve_fixed,
 )
-from tektite.fit.weighting import FrameWeights
-from tektite.potential import Potential, default_threads
+from tektite.fit.weighting import LossWeights
+from tektite.potential import default_threads
 
 if TYPE_CHECKING:
     from tektite.fit.start import Start
 
 
 @dataclasses.dataclass
-class LinearFit:
-    """A linear model and all that led to it.
+class LinearProblem:
+    """A linear model before its coefficients are known, and what it is fitted to.
 
-    targets: frames that are fitted to, less isolated atoms as first estimated and baseline.
-    first_energies: (n_elements,) eV, that estimate; energies: after the fit, with what the columns
-    `free` (n_elements, n_free) add. weights: of single frames. factor: triangular factor of the
-    weighted rows, (n_free + K + 1, ...). sizes: (K,) of the prior. baseline: contents of its file,
-    or None.
+    distances: of the data, and of those of a model that the fit goes on from. free: (n_elements,
+    n_free), combinations of numbers of atoms that are columns of their own. warnings: one sentence
+    each.
     """
 
-    elements: list[str]
-    distances: Distances
-    baseline: Contents | None
-    targets: list[Target]
+    data: Preparation
     model: LinearAce
-    first_energies: NDArray[np.float64]
-    energies: NDArray[np.float64]
-    energies_source: str
+    distances: Distances
     free: NDArray[np.float64]
+    warnings: list[str]
+
+
+@dataclasses.dataclass
+class LinearFit(LinearProblem):
+    """A linear model and all that led to it.
+
+    energies: (n_elements,) eV of isolated atoms, those of `data` and what the columns `free` add.
+    factor: triangular factor of the weighted rows, (n_free + K + 1, ...). sizes: (K,) of the prior.
+    """
+
+    energies: NDArray[np.float64]
     factor: NDArray[np.float64]
     sizes: NDArray[np.float64]
     solution: Solution
-    weights: FrameWeights
-    warnings: list[str]
 
-    def baseline_potential(self) -> Potential | None:
-        """Return the baseline as a potential."""
-        return None if self.baseline is None else potential_of(self.baseline, "baseline")
+    @property
+    def elements(self) -> list[str]:
+        """Chemical symbols."""
+        return self.data.elements
+
+    @property
+    def targets(self) -> list[Target]:
+        """What is fitted to."""
+        return self.data.targets
+
+    def contents(self) -> Contents:
+        """Metadata and arrays of the linear model with its baseline."""
+        ace = ace_contents(self.model, self.solution.coefficients, self.energies)
+        return sum_contents(ace, self.data.baseline, self.distances)
 
 
 def free_columns(targets: Sequence[Target], n_elements: int) -> NDArray[np.float64]:
@@ -143,6 +151,45 @@ def _solve_factors(
     return solve_evidence(whole, sizes, n_rows, posterior)
 
 
+def prepare_linear(
+    config: FitConfig,
+    train: Sequence[Frame],
+    progress: Progress,
+    say: Callable[[str], None],
+    start: Start | None = None,
+) -> LinearProblem:
+    """Make model and targets; arguments and errors as `fit_linear`."""
+    basis = resolve_cutoff(config.basis, train)
+    if config.basis.cutoff == "automatic" and train:
+        say(f"cutoff: {basis.cutoff} Å")
+    if start is not None:
+        basis = start.basis(basis)
+
+    def cutoffs_of(elements: list[str]) -> NDArray[np.float64]:
+        cutoff = cutoffs(basis, elements)
+        return cutoff if start is None else start.cutoffs(cutoff)
+
+    weights_of = partial(LossWeights, config.loss)
+    data = prepare(config, train, cutoffs_of, weights_of, progress, start)
+    bonds = make_bonds(basis, config.radial, data.elements, data.distances)
+    distances = data.distances
+    if start is not None:
+        bonds = start.bonds(bonds, len(data.elements))
+        distances = start.distances(distances)
+    model = LinearAce(basis, data.elements, bonds)
+    if model.n_functions == 0:
+        raise ValueError("'basis': these limits leave no function at all")
+    fitted = data.targets if data.energies_source == "fitted" else []
+    warnings = []
+    if data.n_rows < model.n_functions:
+        warnings.append(
+            f"fewer data ({data.n_rows}) than functions ({model.n_functions}): the prior decides "
+            "what the data do not; do not trust this model far from its training data"
+        )
+    free = free_columns(fitted, len(data.elements))
+    return LinearProblem(data, model, distances, free, warnings)
+
+
 def fit_linear(
     config: FitConfig,
     train: Sequence[Frame],
@@ -156,63 +203,11 @@ def fit_linear(
     """
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
-    if not train:
-        raise DataError("there are no frames to fit to")
-    check_groups(train, config.loss)
-    basis = resolve_cutoff(config.basis, train)
-    if start is None:
-        elements = find_elements(train, config.elements)
-    else:
-        elements, basis = start.all_elements(train), start.basis(basis)
-    cutoff = cutoffs(basis, elements)
-    if start is not None:
-        cutoff = start.cutoffs(cutoff)
-    if config.basis.cutoff == "automatic":
-        say(f"cutoff: {basis.cutoff} Å")
-    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
-    bonds = make_bonds(basis, config.radial, elements, distances)
-    baseline = baseline_contents(config.baseline, elements, distances)
-    if start is None:
-        energies, source = isolated_energies(
-            train, distances.isolated, elements, config.isolated_energies
-        )
-    else:
-        energies, source = start.isolated_energies(
-            train, distances.isolated, elements, config.isolated_energies
-        )
-        bonds = start.bonds(bonds, len(elements))
-        baseline = start.baseline_with(baseline, elements)
-        distances = start.distances(distances)
-    near = [f for f, alone in zip(train, distances.isolated) if not alone]
-    weights = FrameWeights(config.loss.weighting, near, elements)
-    targets = make_targets(
-        progress.track(near, description="baseline"),
-        elements,
-        energies,
-        config.loss,
-        None if baseline is None else potential_of(baseline, "baseline"),
-        weights,
-    )
-    targets = [t for t in targets if t.n_rows > 0]
-    if not targets:
-        raise DataError(
-            "nothing to fit: no frame with neighbours has energies, forces or stresses of a "
-            "weight above zero"
-        )
-    model = LinearAce(basis, elements, bonds)
-    if model.n_functions == 0:
-        raise ValueError("'basis': these limits leave no function at all")
+    problem = prepare_linear(config, train, progress, say, start)
+    model, targets, free = problem.model, problem.data.targets, problem.free
     density = config.prior.density or model.density_scale(targets)
     sizes = model.expected_sizes(config.prior, density)
-    n_rows = sum(t.n_rows for t in targets)
-    say(f"{model.n_functions} functions, {n_rows} data in {len(targets)} frames")
-    warnings = []
-    if n_rows < model.n_functions:
-        warnings.append(
-            f"fewer data ({n_rows}) than functions ({model.n_functions}): the prior decides what "
-            "the data do not; do not trust this model far from its training data"
-        )
-    free = free_columns(targets if source == "fitted" else [], len(elements))
+    say(f"{model.n_functions} functions, {problem.data.n_rows} data in {len(targets)} frames")
     # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
     with threadpool_limits(1, "blas"):
         factors = _accumulate(model, targets, free, config, threads, progress)
@@ -221,11 +216,14 @@ def fit_linear(
         solution, factor = _solve(config, factors, sizes)
         progress.remove_task(task)
     if solution.at_bound:
-        warnings.append(
+        problem.warnings.append(
             f"the strength of the prior, {solution.strength:.3g}, lies at the end of its range: "
             "the data do not determine it"
         )
     return LinearFit(
-        elements, distances, baseline, targets, model, energies, energies + free @ solution.free,
-        source, free, factor, sizes, solution, weights, warnings,
-    )  # fmt: skip
+        **vars(problem),
+        energies=problem.data.energies + free @ solution.free,
+        factor=factor,
+        sizes=sizes,
+        solution=solution,
+    )

@@ -18,7 +18,7 @@ from tektite.fit.dataset import Target
 from tektite.fit.least_squares import combine, triangular_factor
 from tektite.fit.linear import LinearFit
 from tektite.fit.penalties import Penalties, Smoothness
-from tektite.fit.problem import Problem, prepare
+from tektite.fit.problem import Problem, make_data_set
 from tektite.fit.start import Start
 from tektite.fit.trainable import TrainableAce
 from tektite.fit.trainer import Row, Trained, Trainer
@@ -288,8 +288,8 @@ def train_nonlinear(
     else:
         model, known = make_model_from(linear, start_model, start_model.basis(basis), config)
         new_functions = np.flatnonzero(~known)
-    data = prepare(model, linear.targets, config.huber, threads)
-    held = prepare(model, validation, config.huber, threads) if validation else None
+    data = make_data_set(model, linear.targets, config.huber, threads)
+    held = make_data_set(model, validation, config.huber, threads) if validation else None
     penalties = make_penalties(model, linear, config)
     problem = Problem(model, data, linear.free, linear.solution.noise, penalties, threads)
     shifts = linear.solution.free if start_model is None else np.zeros(linear.free.shape[1])
@@ -305,7 +305,7 @@ def train_nonlinear(
     n = model.n_parameters
     model.parameters = trained.parameters[:n]
     trained.warnings += _bound_warnings(model, config)
-    energies = linear.first_energies + linear.free @ trained.parameters[n:]
+    energies = linear.data.energies + linear.free @ trained.parameters[n:]
     return NonlinearFit(model, energies, trained, problem)
 
 

@@ -29,7 +29,7 @@ class DataSet:
         return len(self.objective)
 
 
-def prepare(
+def make_data_set(
     model: TrainableAce, targets: Sequence[Target], huber: HuberConfig | None, threads: int
 ) -> DataSet:
     """Make the neighbour lists of targets."""

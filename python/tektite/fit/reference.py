@@ -11,16 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from tektite.fit.config import (
-    BaselineConfig,
-    BasisConfig,
-    DataConfig,
-    FitConfig,
-    LossConfig,
-    OutputConfig,
-    RadialConfig,
-    _section_of,
-)
+from tektite.fit.base_config import BaselineConfig, DataConfig, OutputConfig
+from tektite.fit.config import BasisConfig, FitConfig, RadialConfig
+from tektite.fit.config_file import section_of
+from tektite.fit.loss_config import LossConfig
+
+# At the end of the top level, after all that is special about a family.
+_LAST = ("output", "threads")
 
 
 def _type_name(annotation: Any) -> str:
@@ -70,13 +67,17 @@ def _lines(
     lines = [f"### {title}", "", (section.__doc__ or "").strip().replace("\n    ", "\n"), ""]
     lines += ["| key | value | default | |", "|---|---|---|---|"]
     below: list[str] = []
-    for attribute, field in section.model_fields.items():
+    fields = sorted(section.model_fields.items(), key=lambda item: not name and item[0] in _LAST)
+    for attribute, field in fields:
         key = field.alias or attribute
+        inner = section_of(field.annotation)
         description = (field.description or "").replace("|", "\\|")
+        if inner in elsewhere:
+            said = "" if description == "See below." else f"{description} "
+            description = f"{said}As for [linear ACE](fitting.md#{key})."
         lines.append(
             f"| `{key}` | {_type_name(field.annotation)} | {_default_text(field)} | {description} |"
         )
-        inner = _section_of(field.annotation)
         if inner is not None and inner not in elsewhere:
             is_mapping = typing.get_origin(field.annotation) is dict
             path = f"{name}.{key}" if name else key

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tektite.fit.config import FitConfig, load_config
+from tektite.fit.config import FitConfig
 from tektite.fit.dataset import read_data
 from tektite.fit.metrics_file import write_metrics
-from tektite.fit.run import check_output, print_errors, write_results
+from tektite.fit.results import print_errors, read_sets, write_results
 from tektite.fit.trainer import Row
 from tektite.fit.training_run import TrainingResult, fold_summary, train_frames
 from tektite.report.page import write_page
@@ -97,7 +96,7 @@ def _summary(config: FitConfig, result: TrainingResult) -> dict[str, Any]:
         ],
         "isolated_energies": dict(
             zip(result.linear.elements, (float(e) for e in result.nonlinear.energies)),
-            source=result.linear.energies_source,
+            source=result.linear.data.energies_source,
         ),
         "folds": fold_summary(result.fold_tables) if result.fold_tables else None,
         "warnings": result.warnings,
@@ -119,31 +118,18 @@ def _linear_table(result: TrainingResult) -> Table:
     return table
 
 
-def run_config(
-    path: str | Path, console: Console | None = None, restart: bool = False
-) -> TrainingResult:
-    """Train as a configuration file says, print the errors and write all files.
+def run(config: FitConfig, path: Path, console: Console, restart: bool) -> TrainingResult:
+    """Train as a configuration of the file `path` says: see `tektite.fit.families.run_config`.
 
     The state is kept in a folder NAME.training beside the model until all is done: the same
     command after a kill goes on from there. restart: delete it first.
-
-    Raises
-    ------
-    FileNotFoundError
-        The configuration or a data file is missing.
-    ValueError, DataError
-        See `load_config` and `train_frames`.
     """
-    path = Path(path).expanduser()
-    config = load_config(path)
-    assert config.training is not None
-    check_output(config.output, path)
     output = config.output
+    assert config.training is not None
     assert output.model is not None and output.metrics is not None
     folder = output.model.with_suffix(".training")
     if restart and folder.is_dir():
         shutil.rmtree(folder)
-    console = console or Console(file=sys.stdout, highlight=False)
     if (folder / "state.npz").is_file() or list(folder.glob("*.journal")):
         console.print(f"going on from {folder}")
     columns = (
@@ -152,15 +138,13 @@ def run_config(
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        task = progress.add_task("reading data", total=None)
-        train = read_data(config.data.train_files, config.data)
-        test = read_data(config.data.test_files, config.data)
+        sets = read_sets(config, progress)
         validation = read_data(config.training.validation.files, config.data)
-        progress.remove_task(task)
         display = _Display(config, progress, console)
         result = train_frames(
-            config, train, test, validation, progress, console.print, folder, display
-        )
+            config, sets["train"], sets["test"], validation, progress, console.print, folder,
+            display,
+        )  # fmt: skip
         display.finish()
     for warning in result.warnings:
         console.print(f"[yellow]warning:[/yellow] {warning}")

@@ -18,11 +18,11 @@ from tektite.evaluation import Evaluation
 from tektite.fit.checkpoint import Checkpoint, fingerprint
 from tektite.fit.committee import COMMITTEE
 from tektite.fit.config import FitConfig
-from tektite.fit.dataset import Target, make_targets
-from tektite.fit.export import Contents, ace_contents, potential_of, sum_contents
+from tektite.fit.dataset import Target
+from tektite.fit.export import Contents, potential_of, sum_contents
 from tektite.fit.linear import LinearFit, fit_linear
 from tektite.fit.nonlinear import NonlinearFit, train_nonlinear
-from tektite.fit.run import errors_of
+from tektite.fit.results import errors_of
 from tektite.fit.start import Start
 from tektite.fit.trained_committee import trained_committee
 from tektite.fit.trainer import Row
@@ -90,19 +90,11 @@ def split_frames(
     )
 
 
-def _targets(config: FitConfig, linear: LinearFit, frames: Sequence[Frame]) -> list[Target]:
+def _targets(linear: LinearFit, frames: Sequence[Frame]) -> list[Target]:
     """Frames as the training sees them, those without neighbours or weights left out."""
     cutoff = max(bond["cutoff"] for bond in linear.model.bonds)
     near = [f for f in frames if len(neighbor_list("i", f.atoms, cutoff))]
-    targets = make_targets(
-        near,
-        linear.elements,
-        linear.first_energies,
-        config.loss,
-        linear.baseline_potential(),
-        linear.weights,
-    )
-    return [t for t in targets if t.n_rows > 0]
+    return linear.data.more_targets(near)
 
 
 def _fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
@@ -152,7 +144,7 @@ def _train(
         start = Start(config.training.start)
         start.check(config)
     linear = fit_linear(config, train, progress, say, start)
-    held = _targets(config, linear, validation)
+    held = _targets(linear, validation)
     nonlinear = train_nonlinear(
         linear, config.basis, config.training, held, checkpoint, threads, watch, start
     )
@@ -164,7 +156,7 @@ def _train(
         )
         if members is not None:
             ace[1][COMMITTEE] = members
-    contents = sum_contents(ace, linear.baseline, linear.distances)
+    contents = sum_contents(ace, linear.data.baseline, linear.distances)
     return linear, nonlinear, potential_of(contents, "fit"), contents
 
 
@@ -180,30 +172,11 @@ def train_frames(
 ) -> TrainingResult:
     """Fit a linear model and train a non-linear one from there.
 
-    Parameters
-    ----------
-    config : FitConfig
-        With `training`; its `data` and `output` are not used.
-    train, test, validation : sequence of Frame
-        As `tektite.data.read_frames` gives them. If the configuration asks for a share of the
-        training frames for validation, they are taken out here.
-    progress : rich.progress.Progress, optional
-        Shows how far everything is that takes long.
-    say : callable
-        Receives a few lines on what is being done.
-    folder : Path, optional
-        Where the state is kept while training, so that a run that was killed goes on; to be deleted
-        when the result is safe.
-    watch : callable
-        See `tektite.fit.trainer.Trainer`.
-
-    Raises
-    ------
-    DataError
-        The data do not fit together or hold nothing to fit; names file and frame. Or the folder
-        holds the state of something else.
-    ValueError
-        The configuration makes no sense for these data; names the key.
+    Arguments and errors as `tektite.fit.fit_frames`, with more of them. validation: frames that
+    decide which model is the best; if the configuration asks for a share of the training frames,
+    they are taken out here. folder: where the state is kept while training, so that a run that was
+    killed goes on; to be deleted when the result is safe; a DataError if it holds that of something
+    else. watch: see `tektite.fit.trainer.Trainer`.
     """
     training = config.training
     if training is None:
@@ -218,8 +191,7 @@ def train_frames(
     linear, nonlinear, potential, contents = _train(
         config, kept, held, checkpoint, progress, say, watch, with_committee=True
     )
-    ace = ace_contents(linear.model, linear.solution.coefficients, linear.energies)
-    before = potential_of(sum_contents(ace, linear.baseline, linear.distances), "linear")
+    before = potential_of(linear.contents(), "linear")
     tables, linear_tables, evaluations = {}, {}, {}
     for name, frames in sets.items():
         if frames:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Weights of single frames: all the same, from the data file, or by energy above the hull."""
+"""Weights of frames in the loss: by group, from the data file, or by energy above the hull."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tektite.data import Frame
 from tektite.errors import DataError
-from tektite.fit.config import WeightingConfig
+from tektite.fit.loss_config import LossConfig, WeightingConfig
 
 
 class ConvexHull:
@@ -101,3 +101,26 @@ class FrameWeights:
         if not 0 <= factor < np.inf:
             raise DataError(f"{frame.label}: '{config.key}' is {value}, not a number from 0")
         return factor
+
+
+class LossWeights:
+    """Factors of the rows of each frame: w_E and w_S over √n or n, and w_F, of its group.
+
+    frames, elements: as for `FrameWeights`, which also tells the errors raised.
+    """
+
+    def __init__(self, loss: LossConfig, frames: Sequence[Frame], elements: Sequence[str]):
+        self._loss = loss
+        self._of_frame = FrameWeights(loss.weighting, frames, elements)
+
+    def __call__(self, frame: Frame) -> tuple[float, float, float]:
+        """Return the factors of energy, forces and virial."""
+        weights, factors = self._loss.weights, self._loss.groups.get(frame.group)
+        n = len(frame.atoms)
+        scale = n**-0.5 if self._loss.energy_scaling == "sqrt_n" else 1.0 / n
+        mine = self._of_frame(frame)
+        return (
+            mine * weights.energy * (factors.energy if factors else 1.0) * scale,
+            mine * weights.forces * (factors.forces if factors else 1.0),
+            mine * weights.stress * (factors.stress if factors else 1.0) * scale,
+        )

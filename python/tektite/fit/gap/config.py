@@ -3,27 +3,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Collection
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tektite.fit.config import (
-    BaselineConfig,
-    DataConfig,
-    OutputConfig,
-    Symbol,
-    _Section,
-    explain,
-    read_yaml,
-    resolve_paths,
-)
+from tektite.fit.base_config import BaseFitConfig, Symbol
+from tektite.fit.section import Section
 
 _DELTA = "Standard deviation that the prior gives {}, eV."
 _N_SPARSE = "Number of sparse points {}."
 
 
-class Distance2bConfig(_Section):
+class Distance2bConfig(Section):
     """Energies of pairs: squared-exponential kernel of the distance, each pair counted once."""
 
     cutoff: float = Field(5.0, gt=0, description="Cutoff, Å.")
@@ -38,7 +30,7 @@ class Distance2bConfig(_Section):
     )
 
 
-class Angle3bConfig(_Section):
+class Angle3bConfig(Section):
     """Energies of triplets: squared-exponential kernel of (r_ij + r_ik, (r_ij - r_ik)², r_jk)."""
 
     cutoff: float = Field(3.5, gt=0, description="Cutoff of r_ij and r_ik, Å.")
@@ -68,7 +60,7 @@ class Angle3bConfig(_Section):
         return value
 
 
-class SoapConfig(_Section):
+class SoapConfig(Section):
     """Energies of atoms: kernel (p · p')^zeta of the SOAP power spectra of their environments."""
 
     cutoff: float = Field(5.0, gt=0, description="Cutoff, Å.")
@@ -126,7 +118,7 @@ _FORCES = "Of a component of the force, eV/Å."
 _VIRIAL = "Of a component of the virial (minus stress times volume): times √n, eV."
 
 
-class SigmaConfig(_Section):
+class SigmaConfig(Section):
     """Expected deviation of the data from the model. `.inf` leaves a quantity out.
 
     The keys `energy_sigma`, `force_sigma` and `virial_sigma` of a frame (extxyz) come first.
@@ -137,7 +129,7 @@ class SigmaConfig(_Section):
     virial: float = Field(0.05, gt=0, description=_VIRIAL)
 
 
-class GroupSigmaConfig(_Section):
+class GroupSigmaConfig(Section):
     """Expected deviations in one group of frames; null: as for all."""
 
     energy: float | None = Field(None, gt=0, description=_ENERGY)
@@ -145,7 +137,7 @@ class GroupSigmaConfig(_Section):
     virial: float | None = Field(None, gt=0, description=_VIRIAL)
 
 
-class GapRegressionConfig(_Section):
+class GapRegressionConfig(Section):
     """Hyperparameters and numerics."""
 
     method: Literal["fixed", "evidence", "cross_validation"] = Field(
@@ -175,26 +167,10 @@ class GapRegressionConfig(_Section):
     )
 
 
-class GapFitConfig(_Section):
-    """Configuration of `tektite fit` with `family: gap`.
-
-    Relative paths are relative to the configuration file.
-    """
+class GapFitConfig(BaseFitConfig):
+    """Configuration of `tektite fit` with `family: gap`."""
 
     family: Literal["gap"] = Field(description="`gap`; without it a linear ACE is fitted.")
-    elements: list[Symbol] | None = Field(
-        None, description="Chemical symbols; null: those of the training data, alphabetically."
-    )
-    data: DataConfig = Field(description="As for [linear ACE](fitting.md#data).")
-    isolated_energies: dict[Symbol, float] | Literal["from_data", "fit"] | None = Field(
-        None,
-        description="Energy (eV) of each isolated atom; `from_data`: of the frames with one atom "
-        "and no neighbour; `fit`: least squares of the energies alone; null: from_data if every "
-        "element has such a frame, otherwise fit.",
-    )
-    baseline: BaselineConfig = Field(
-        BaselineConfig(), description="As for [linear ACE](fitting.md#baseline)."
-    )
     distance_2b: Distance2bConfig | None = Field(
         Distance2bConfig(), description="Null: without. See below."
     )
@@ -205,19 +181,11 @@ class GapFitConfig(_Section):
         {}, description="Sigmas of single groups, by name (`{Surface: {energy: 0.003}}`)."
     )
     regression: GapRegressionConfig = Field(GapRegressionConfig(), description="See below.")
-    output: OutputConfig = Field(
-        OutputConfig(), description="As for [linear ACE](fitting.md#output)."
-    )
-    threads: int | None = Field(
-        None, ge=1, description="Number of threads; null: as everywhere in Tektite."
-    )
 
-    @field_validator("elements")
-    @classmethod
-    def _distinct(cls, value: list[str] | None) -> list[str] | None:
-        if value is not None and (not value or len(set(value)) != len(value)):
-            raise ValueError("elements must be a list of different symbols, at least one")
-        return value
+    @property
+    def group_settings(self) -> tuple[str, Collection[str]]:
+        """See `BaseFitConfig`."""
+        return "groups", self.groups
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> GapFitConfig:
@@ -234,31 +202,5 @@ class GapFitConfig(_Section):
         return self
 
 
-def parse_gap_config(content: Any, path: str | Path = "<config>") -> GapFitConfig:
-    """Check a configuration given as a mapping.
-
-    Raises
-    ------
-    ValueError
-        Names `path` and every key that is unknown, missing or wrong.
-    """
-    if not isinstance(content, dict):
-        raise ValueError(f"{path}: a configuration is a mapping of keys to values")
-    try:
-        return GapFitConfig.model_validate(content)
-    except ValidationError as error:
-        raise ValueError(explain(error, Path(path), GapFitConfig)) from None
-
-
-def load_gap_config(path: str | Path) -> GapFitConfig:
-    """Read and check a configuration file; relative paths become relative to its folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        Not YAML, a key occurs twice, or see `parse_gap_config`.
-    """
-    path = Path(path).expanduser()
-    return resolve_paths(parse_gap_config(read_yaml(path), path), path)
+parse_gap_config = GapFitConfig.parse
+load_gap_config = GapFitConfig.load

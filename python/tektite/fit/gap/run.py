@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,9 @@ from threadpoolctl import threadpool_limits
 
 from tektite.data import Frame
 from tektite.errors import DataError
-from tektite.evaluation import Evaluation
-from tektite.fit.dataset import (
-    Distances,
-    Target,
-    find_elements,
-    isolated_energies,
-    measure_distances,
-    read_data,
-)
-from tektite.fit.export import Contents, baseline_contents, potential_of, sum_contents
-from tektite.fit.gap.config import GapFitConfig, load_gap_config
+from tektite.fit.dataset import Distances, Target
+from tektite.fit.export import sum_contents
+from tektite.fit.gap.config import GapFitConfig
 from tektite.fit.gap.export import gap_contents
 from tektite.fit.gap.optimize import maximize_evidence, minimize_left_out_loss
 from tektite.fit.gap.pair_term import make_pair_terms
@@ -40,31 +31,27 @@ from tektite.fit.gap.regression import (
     cholesky_with_jitter,
 )
 from tektite.fit.gap.rows import KINDS, BlockSum, Design
+from tektite.fit.gap.sigmas import SigmaWeights
 from tektite.fit.gap.soap_term import SoapSource, make_soap_terms, with_zeta
-from tektite.fit.gap.targets import check_groups, make_gap_targets
 from tektite.fit.gap.term import Term
 from tektite.fit.gap.triplet_term import make_triplet_terms
-from tektite.fit.run import check_output, errors_of, print_errors, write_results
-from tektite.potential import Potential, default_threads
-from tektite.report import ErrorTable
+from tektite.fit.preparation import Preparation, prepare
+from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
+from tektite.potential import default_threads
 
 # Sparse points are chosen from about this many atoms: 200 MB for 252 features.
 _MOST_ENVIRONMENTS = 100_000
 
 
-@dataclasses.dataclass
-class GapFitResult:
-    """What a GAP fit gives.
+@dataclasses.dataclass(kw_only=True)
+class GapFitResult(BaseFitResult):
+    """What a GAP fit gives, besides what every fit does.
 
-    potential: the model, isolated atoms and baseline included. contents: metadata and arrays of
-    its file, without provenance. terms, solution: kernels and regression. deltas: eV, by kind of
-    term; scales: factors on the sigmas, by kind of data; zeta: None without SOAP; jitters: by kind
-    of term, the largest that was needed. train, test: errors, None without data. evaluations:
-    predictions for both. warnings: one sentence each.
+    terms, solution: kernels and regression. deltas: eV, by kind of term; scales: factors on the
+    sigmas, by kind of data; zeta: None without SOAP; jitters: by kind of term, the largest that was
+    needed. energies: (n_elements,) eV of isolated atoms.
     """
 
-    potential: Potential
-    contents: Contents
     terms: list[Term]
     solution: GapSolution
     deltas: dict[str, float]
@@ -74,10 +61,6 @@ class GapFitResult:
     distances: Distances
     energies: NDArray[np.float64]
     energies_source: str
-    train: ErrorTable
-    test: ErrorTable | None
-    evaluations: dict[str, Evaluation]
-    warnings: list[str]
 
 
 @dataclasses.dataclass
@@ -92,9 +75,17 @@ class _Candidate:
     score: float
 
 
-def _cutoffs(config: GapFitConfig, n_elements: int) -> NDArray[np.float64]:
+def prepare_gap(config: GapFitConfig, train: Sequence[Frame], progress: Progress) -> Preparation:
+    """Find all that does not depend on sparse points; errors as `fit_gap_frames`."""
     sections = [s for s in (config.distance_2b, config.angle_3b, config.soap) if s is not None]
-    return np.full((n_elements, n_elements), max(s.cutoff for s in sections))
+    largest = max(s.cutoff for s in sections)
+    return prepare(
+        config,
+        train,
+        lambda elements: np.full((len(elements), len(elements)), largest),
+        lambda near, elements: SigmaWeights(config),
+        progress,
+    )
 
 
 def _make_terms(
@@ -212,53 +203,11 @@ def fit_gap_frames(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> GapFitResult:
-    """Fit a GAP to frames.
-
-    Parameters
-    ----------
-    config : GapFitConfig
-        Its `data` and `output` are not used.
-    train, test : sequence of Frame
-        As `tektite.data.read_frames` gives them.
-    progress : rich.progress.Progress, optional
-        Shows how far everything is that takes long.
-    say : callable
-        Receives a few lines on what is being done.
-
-    Raises
-    ------
-    DataError
-        The data do not fit together or hold nothing to fit; names file and frame.
-    ValueError
-        The configuration makes no sense for these data; names the key.
-    """
+    """Fit a GAP to frames; arguments and errors as `tektite.fit.fit_frames`."""
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
-    if not train:
-        raise DataError("there are no frames to fit to")
-    elements = find_elements(train, config.elements)
-    check_groups(train, config)
-    cutoff = _cutoffs(config, len(elements))
-    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
-    energies, energies_source = isolated_energies(
-        train, distances.isolated, elements, config.isolated_energies
-    )
-    baseline = baseline_contents(config.baseline, elements, distances)
-    targets = make_gap_targets(
-        progress.track(
-            [f for f, alone in zip(train, distances.isolated) if not alone], description="baseline"
-        ),
-        elements,
-        energies,
-        config,
-        None if baseline is None else potential_of(baseline, "baseline"),
-    )
-    targets = [t for t in targets if t.n_rows > 0]
-    if not targets:
-        raise DataError(
-            "nothing to fit: no frame with neighbours has energies, forces or stresses of a "
-            "finite sigma"
-        )
+    data = prepare_gap(config, train, progress)
+    elements, distances, targets = data.elements, data.distances, data.targets
     source = None if config.soap is None else SoapSource(config.soap, elements)
     best: _Candidate | None = None
     # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores,
@@ -287,18 +236,24 @@ def fit_gap_frames(
         for kind, jitter in best.jitters.items()
         if jitter > config.regression.jitter
     ]
-    shown = ", ".join(f"{s} {e:.6f}" for s, e in zip(elements, energies))
-    say(f"isolated-atom energies ({energies_source}), eV: {shown}")
+    say(data.describe(data.energies))
     gap = gap_contents(
-        best.terms, solution, deltas, elements, energies, config.regression.posterior
+        best.terms, solution, deltas, elements, data.energies, config.regression.posterior
     )
-    contents = sum_contents(gap, baseline, distances)
-    potential = potential_of(contents, "fit")
-    evaluations, tables = errors_of(potential, train, test, threads, progress)
+    contents = sum_contents(gap, data.baseline, distances)
     return GapFitResult(
-        potential, contents, best.terms, solution, deltas, scales, zeta, best.jitters, distances,
-        energies, energies_source, tables["train"], tables.get("test"), evaluations, warnings,
-    )  # fmt: skip
+        **common_results(contents, train, test, threads, progress),
+        warnings=warnings,
+        terms=best.terms,
+        solution=solution,
+        deltas=deltas,
+        scales=scales,
+        zeta=zeta,
+        jitters=best.jitters,
+        distances=distances,
+        energies=data.energies,
+        energies_source=data.energies_source,
+    )
 
 
 def _summary(config: GapFitConfig, result: GapFitResult) -> dict[str, Any]:
@@ -323,32 +278,14 @@ def _summary(config: GapFitConfig, result: GapFitResult) -> dict[str, Any]:
             zip(result.potential.elements, (float(e) for e in result.energies)),
             source=result.energies_source,
         ),
-        "warnings": result.warnings,
-        "train": result.train.as_dict(),
-        "test": None if result.test is None else result.test.as_dict(),
     }
 
 
-def run_config(path: str | Path, console: Console | None = None) -> GapFitResult:
-    """Fit as a configuration file says, print the errors and write all files.
-
-    Raises
-    ------
-    FileNotFoundError
-        The configuration or a data file is missing.
-    ValueError, DataError
-        See `load_gap_config` and `fit_gap_frames`.
-    """
-    path = Path(path).expanduser()
-    config = load_gap_config(path)
-    check_output(config.output, path)
-    console = console or Console(file=sys.stdout, highlight=False)
+def run(config: GapFitConfig, path: Path, console: Console, restart: bool) -> GapFitResult:
+    """Fit as a configuration of the file `path` says: see `tektite.fit.families.run_config`."""
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading data", total=None)
-        train = read_data(config.data.train_files, config.data)
-        test = read_data(config.data.test_files, config.data)
-        progress.remove_task(task)
-        result = fit_gap_frames(config, train, test, progress, console.print)
+        frames = read_sets(config, progress)
+        result = fit_gap_frames(config, frames["train"], frames["test"], progress, console.print)
     solution = result.solution
     hyper = ", ".join(f"delta {kind} {value:.4g} eV" for kind, value in result.deltas.items())
     if result.zeta is not None:
@@ -359,9 +296,5 @@ def run_config(path: str | Path, console: Console | None = None) -> GapFitResult
         f"{solution.effective:.0f} parameters determined by the data, log evidence "
         f"{solution.log_evidence:.1f}"
     )
-    for warning in result.warnings:
-        console.print(f"[yellow]warning:[/yellow] {warning}")
-    frames = {"train": train, "test": test}
-    write_results(config, result, _summary(config, result), frames, path)
-    print_errors(config.output, result, console)
+    finish(config, result, _summary(config, result), frames, path, console)
     return result

@@ -3,27 +3,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Collection
+from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from tektite.fit.config import (
-    BaselineConfig,
-    BasisConfig,
-    DataConfig,
-    LossConfig,
-    OutputConfig,
-    RadialConfig,
-    Symbol,
-    _Section,
-    explain,
-    read_yaml,
-    resolve_paths,
-)
+from tektite.fit.base_config import BaseFitConfig
+from tektite.fit.config import BasisConfig, RadialConfig
+from tektite.fit.loss_config import LossConfig
+from tektite.fit.section import Section
 
 
-class DescriptorConfig(_Section):
+class DescriptorConfig(Section):
     """What the networks see. All keys but `kind` are those of SOAP."""
 
     kind: Literal["soap", "ace"] = Field(
@@ -48,7 +39,7 @@ class DescriptorConfig(_Section):
     )
 
 
-class NetworkConfig(_Section):
+class NetworkConfig(Section):
     """One feed-forward network for each element, several members for an uncertainty."""
 
     hidden: list[int] = Field([64, 64], description="Widths of the hidden layers.")
@@ -69,7 +60,7 @@ class NetworkConfig(_Section):
         return value
 
 
-class OptimiserConfig(_Section):
+class OptimiserConfig(Section):
     """AdamW in mini-batches; the learning rate falls along half a cosine to 1 % of its start."""
 
     epochs: int = Field(300, ge=1, description="Passes through the training data.")
@@ -94,45 +85,30 @@ class OptimiserConfig(_Section):
     )
 
 
-class NeuralFitConfig(_Section):
+class NeuralFitConfig(BaseFitConfig):
     """Configuration of `tektite fit` with `family: neural`.
 
-    Needs torch (`pip install tektite[train]`); the model runs without. Relative paths are relative
-    to the configuration file.
+    Needs torch (`pip install tektite[train]`); the model runs without.
     """
 
     family: Literal["neural"] = Field(description="`neural`; without it a linear ACE is fitted.")
-    elements: list[Symbol] | None = Field(
-        None, description="Chemical symbols; null: those of the training data, alphabetically."
-    )
-    data: DataConfig = Field(description="As for [linear ACE](fitting.md#data).")
-    isolated_energies: dict[Symbol, float] | Literal["from_data", "fit"] | None = Field(
-        None,
-        description="Energy (eV) of each isolated atom; `from_data`: of the frames with one atom "
-        "and no neighbour; `fit`: least squares of the energies alone; null: from_data if every "
-        "element has such a frame, otherwise fit.",
-    )
-    baseline: BaselineConfig = Field(
-        BaselineConfig(), description="As for [linear ACE](fitting.md#baseline)."
-    )
     descriptor: DescriptorConfig = Field(DescriptorConfig(), description="See below.")
     basis: BasisConfig = Field(
         BasisConfig(),
-        description="With `descriptor.kind: ace`; as for [linear ACE](fitting.md#basis).",
+        description="With `descriptor.kind: ace`.",
     )
     radial: RadialConfig = Field(
         RadialConfig(),
-        description="With `descriptor.kind: ace`; as for [linear ACE](fitting.md#radial).",
+        description="With `descriptor.kind: ace`.",
     )
     network: NetworkConfig = Field(NetworkConfig(), description="See below.")
-    loss: LossConfig = Field(LossConfig(), description="As for [linear ACE](fitting.md#loss).")
+    loss: LossConfig = Field(LossConfig(), description="See below.")
     optimiser: OptimiserConfig = Field(OptimiserConfig(), description="See below.")
-    output: OutputConfig = Field(
-        OutputConfig(), description="As for [linear ACE](fitting.md#output)."
-    )
-    threads: int | None = Field(
-        None, ge=1, description="Number of threads; null: as everywhere in Tektite."
-    )
+
+    @property
+    def group_settings(self) -> tuple[str, Collection[str]]:
+        """See `BaseFitConfig`."""
+        return "loss.groups", self.loss.groups
 
     @model_validator(mode="after")
     def _sections_of_the_descriptor(self) -> NeuralFitConfig:
@@ -147,20 +123,4 @@ class NeuralFitConfig(_Section):
         return self
 
 
-def load_neural_config(path: str | Path) -> NeuralFitConfig:
-    """Read and check a configuration file; relative paths become relative to its folder.
-
-    Raises
-    ------
-    FileNotFoundError
-        There is no such file.
-    ValueError
-        Not YAML, a key occurs twice, or is unknown, missing or wrong: names it.
-    """
-    path = Path(path).expanduser()
-    content: Any = read_yaml(path)
-    try:
-        config = NeuralFitConfig.model_validate(content)
-    except ValidationError as error:
-        raise ValueError(explain(error, path, NeuralFitConfig)) from None
-    return resolve_paths(config, path)
+load_neural_config = NeuralFitConfig.load

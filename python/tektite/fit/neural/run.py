@@ -7,8 +7,8 @@ import dataclasses
 import hashlib
 import json
 import math
-import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,58 +20,50 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tektite.ace import ACE
 from tektite.data import Frame
-from tektite.errors import DataError
-from tektite.evaluation import Evaluation
 from tektite.features import AtomFeatures
-from tektite.fit.dataset import (
-    Distances,
-    Target,
-    check_groups,
-    find_elements,
-    isolated_energies,
-    make_targets,
-    measure_distances,
-    read_data,
-)
-from tektite.fit.export import Contents, baseline_contents, potential_of, sum_contents
-from tektite.fit.neural.config import NeuralFitConfig, load_neural_config
+from tektite.fit.dataset import Target
+from tektite.fit.export import sum_contents
+from tektite.fit.neural.config import NeuralFitConfig
 from tektite.fit.neural.network import Readout, lone_features, neural_contents
 from tektite.fit.neural.training import Epoch, Training
-from tektite.fit.radial import cutoffs, make_bonds
-from tektite.fit.run import check_output, errors_of, print_errors, write_results
-from tektite.potential import Potential, default_threads
-from tektite.report import ErrorTable
+from tektite.fit.preparation import Preparation, prepare
+from tektite.fit.radial import cutoffs, make_bonds, resolve_cutoff
+from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
+from tektite.fit.weighting import LossWeights
+from tektite.potential import default_threads
 from tektite.soap import SOAP
 
 
-@dataclasses.dataclass
-class NeuralFitResult:
-    """What a neural fit gives.
+@dataclasses.dataclass(kw_only=True)
+class NeuralFitResult(BaseFitResult):
+    """What a neural fit gives, besides what every fit does.
 
-    potential: the model, isolated atoms and baseline included. contents: metadata and arrays of
-    its file, without provenance. histories: losses by epoch, one list a member. train, test:
-    errors, None without data. evaluations: predictions for both. warnings: one sentence each.
+    histories: losses by epoch, one list a member. n_parameters: of each member.
     """
 
-    potential: Potential
-    contents: Contents
     histories: list[list[Epoch]]
     n_parameters: int
-    train: ErrorTable
-    test: ErrorTable | None
-    evaluations: dict[str, Evaluation]
-    warnings: list[str]
 
 
-def _descriptor(
-    config: NeuralFitConfig, elements: Sequence[str], distances: Distances, threads: int
-) -> AtomFeatures:
-    if config.descriptor.kind == "soap":
+def prepare_neural(
+    config: NeuralFitConfig, train: Sequence[Frame], threads: int, progress: Progress
+) -> tuple[Preparation, AtomFeatures]:
+    """Find all that does not depend on networks; errors as `fit_neural_frames`."""
+    with_ace = config.descriptor.kind == "ace"
+    basis = resolve_cutoff(config.basis, train) if with_ace else config.basis
+
+    def cutoffs_of(elements: list[str]) -> NDArray[np.float64]:
+        if with_ace:
+            return cutoffs(basis, elements)
+        return np.full((len(elements), len(elements)), config.descriptor.cutoff)
+
+    data = prepare(config, train, cutoffs_of, partial(LossWeights, config.loss), progress)
+    if not with_ace:
         parameters = config.descriptor.model_dump(exclude={"kind"})
-        return SOAP(elements, threads=threads, **parameters)
-    bonds = make_bonds(config.basis, config.radial, elements, distances)
-    limits = {key: getattr(config.basis, key) for key in ("n_max", "l_max", "max_degree")}
-    return ACE(elements, bonds, **limits, l_weight=config.basis.l_weight, threads=threads)
+        return data, SOAP(data.elements, threads=threads, **parameters)
+    bonds = make_bonds(basis, config.radial, data.elements, data.distances)
+    limits = {key: getattr(basis, key) for key in ("n_max", "l_max", "max_degree", "l_weight")}
+    return data, ACE(data.elements, bonds, **limits, threads=threads)
 
 
 def _scaling(
@@ -121,55 +113,14 @@ def fit_neural_frames(
 ) -> NeuralFitResult:
     """Fit networks to frames.
 
-    Parameters
-    ----------
-    config : NeuralFitConfig
-        Its `data` and `output` are not used.
-    train, test : sequence of Frame
-        As `tektite.data.read_frames` gives them.
-    progress : rich.progress.Progress, optional
-        Shows how far everything is that takes long.
-    say : callable
-        Receives a few lines on what is being done.
-    checkpoint : Path, optional
-        Where checkpoints are kept while the fit runs; ``-0``, ``-1``, ... is added for the member.
-
-    Raises
-    ------
-    DataError
-        The data do not fit together or hold nothing to fit, names file and frame; the training
-        diverged; a checkpoint belongs to another fit.
-    ValueError
-        The configuration makes no sense for these data; names the key.
+    Arguments and errors as `tektite.fit.fit_frames`. checkpoint: where checkpoints are kept while
+    the fit runs; ``-0``, ``-1``, ... is added for the member. One that belongs to another fit is a
+    DataError, and so is a training that diverges.
     """
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
-    if not train:
-        raise DataError("there are no frames to fit to")
-    elements = find_elements(train, config.elements)
-    check_groups(train, config.loss)
-    if config.descriptor.kind == "ace":
-        cutoff = cutoffs(config.basis, elements)
-    else:
-        cutoff = np.full((len(elements), len(elements)), config.descriptor.cutoff)
-    distances = measure_distances(progress.track(train, description="distances"), elements, cutoff)
-    energies, source = isolated_energies(
-        train, distances.isolated, elements, config.isolated_energies
-    )
-    baseline = baseline_contents(config.baseline, elements, distances)
-    targets = make_targets(
-        progress.track(
-            [f for f, alone in zip(train, distances.isolated) if not alone], description="baseline"
-        ),
-        elements,
-        energies,
-        config.loss,
-        None if baseline is None else potential_of(baseline, "baseline"),
-    )
-    targets = [t for t in targets if t.n_rows > 0]
-    if not targets:
-        raise DataError("nothing to fit: no frame with neighbours has data of a weight above zero")
-    descriptor = _descriptor(config, elements, distances, threads)
+    data, descriptor = prepare_neural(config, train, threads, progress)
+    elements, targets = data.elements, data.targets
     mean, spread = _scaling(descriptor, targets, len(elements))
     alone = lone_features(descriptor)
     scale = float(
@@ -222,20 +173,15 @@ def fit_neural_frames(
         training.run(advance)
         members.append(readout)
         histories.append(training.history)
-    shown = ", ".join(f"{s} {e:.6f}" for s, e in zip(elements, energies))
-    say(f"isolated-atom energies ({source}), eV: {shown}")
+    say(data.describe(data.energies))
     neural = neural_contents(
-        descriptor, members, config.network.hidden, config.network.activation, energies
+        descriptor, members, config.network.hidden, config.network.activation, data.energies
     )
-    contents = sum_contents(neural, baseline, distances)
-    potential = potential_of(contents, "fit")
-    evaluations, tables = errors_of(potential, train, test, threads, progress)
+    contents = sum_contents(neural, data.baseline, data.distances)
+    results = common_results(contents, train, test, threads, progress)
     for file in files:
         file.unlink(missing_ok=True)
-    return NeuralFitResult(
-        potential, contents, histories, n_parameters, tables["train"], tables.get("test"),
-        evaluations, [],
-    )  # fmt: skip
+    return NeuralFitResult(**results, warnings=[], histories=histories, n_parameters=n_parameters)
 
 
 def _summary(result: NeuralFitResult) -> dict[str, Any]:
@@ -251,52 +197,23 @@ def _summary(result: NeuralFitResult) -> dict[str, Any]:
             }
             for history in result.histories
         ],
-        "warnings": result.warnings,
-        "train": result.train.as_dict(),
-        "test": None if result.test is None else result.test.as_dict(),
     }
 
 
-def run_config(
-    path: str | Path, console: Console | None = None, restart: bool = False
-) -> NeuralFitResult:
-    """Fit as a configuration file says, print the errors and write all files.
-
-    restart: forget what a fit that was killed had reached.
-
-    Raises
-    ------
-    FileNotFoundError
-        The configuration or a data file is missing.
-    ValueError, DataError
-        See `load_neural_config` and `fit_neural_frames`.
-    """
-    path = Path(path).expanduser()
-    config = load_neural_config(path)
-    check_output(config.output, path)
+def run(config: NeuralFitConfig, path: Path, console: Console, restart: bool) -> NeuralFitResult:
+    """Fit as a configuration of the file `path` says: see `tektite.fit.families.run_config`."""
     assert config.output.model is not None
     checkpoint = config.output.model.with_suffix(".checkpoint")
     if restart:
         for member in range(config.network.members):
             _member_file(checkpoint, member).unlink(missing_ok=True)
-    console = console or Console(file=sys.stdout, highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        task = progress.add_task("reading data", total=None)
-        train = read_data(config.data.train_files, config.data)
-        test = read_data(config.data.test_files, config.data)
-        progress.remove_task(task)
+        frames = read_sets(config, progress)
         result = fit_neural_frames(
-            config,
-            train,
-            test,
-            progress,
-            console.print,
-            checkpoint,
+            config, frames["train"], frames["test"], progress, console.print, checkpoint
         )
-    frames = {"train": train, "test": test}
-    write_results(config, result, _summary(result), frames, path)
-    print_errors(config.output, result, console)
+    finish(config, result, _summary(result), frames, path, console)
     return result

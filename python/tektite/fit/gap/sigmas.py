@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Expected deviations of the data, which are the weights of a GAP fit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tektite.data import Frame
+from tektite.errors import DataError
+from tektite.fit.gap.config import GapFitConfig
+
+_FRAME_KEYS = {"energy": "energy_sigma", "forces": "force_sigma", "virial": "virial_sigma"}
+
+
+def sigmas_of(frame: Frame, config: GapFitConfig) -> dict[str, float]:
+    """Sigmas of a frame's energy, forces and virial; energy and virial without the factor √n.
+
+    Raises
+    ------
+    DataError
+        A sigma of the frame itself is not a positive number; names it.
+    """
+    result = {}
+    group = config.groups.get(frame.group)
+    for name, key in _FRAME_KEYS.items():
+        value = None if group is None else getattr(group, name)
+        result[name] = getattr(config.sigma, name) if value is None else value
+        if key in frame.atoms.info:
+            try:
+                result[name] = float(frame.atoms.info[key])
+            except (TypeError, ValueError):
+                result[name] = np.nan
+            if not result[name] > 0:
+                raise DataError(
+                    f"{frame.label}: {key} is {frame.atoms.info[key]!r}, not a positive number"
+                )
+    return result
+
+
+class SigmaWeights:
+    """Factors of the rows of each frame: 1/sigma, and 1/(sigma √n) of energy and virial.
+
+    Raises
+    ------
+    DataError
+        When called, as `sigmas_of`.
+    """
+
+    def __init__(self, config: GapFitConfig):
+        self._config = config
+
+    def __call__(self, frame: Frame) -> tuple[float, float, float]:
+        """Return the factors of energy, forces and virial."""
+        root = np.sqrt(len(frame.atoms))
+        sigma = sigmas_of(frame, self._config)
+        return (
+            1.0 / (sigma["energy"] * root),
+            1.0 / sigma["forces"],
+            1.0 / (sigma["virial"] * root),
+        )
