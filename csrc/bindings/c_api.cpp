@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tektite/device_potential.hpp"
 #include "tektite/error.hpp"
 #include "tektite/model_file.hpp"
 #include "tektite/potential.hpp"
@@ -14,11 +15,13 @@
 
 struct tektite_model {
     std::shared_ptr<const tektite::Potential> potential;
+    std::shared_ptr<const tektite::DevicePotential> on_device;  // the same one, or null
     std::vector<tektite::ReferenceStructure> references;
 };
 
 struct tektite_evaluator {
     std::shared_ptr<const tektite::Potential> potential;
+    std::shared_ptr<const tektite::DevicePotential> on_device;
     std::unique_ptr<tektite::Workspace> workspace;
     std::string description;
 };
@@ -74,8 +77,7 @@ tektite::EvaluationOptions make_options(int precision, int n_threads) {
 /// A span of n values that may be absent only where n is 0.
 template <typename T>
 std::span<T> values(T* data, std::int64_t n, const char* name) {
-    if (n > 0 && !data)
-        throw Error(ErrorCode::invalid_argument, std::string("tektite_cluster.") + name + " is NULL");
+    if (n > 0 && !data) throw Error(ErrorCode::invalid_argument, std::string(name) + " is NULL");
     return {data, static_cast<std::size_t>(n)};
 }
 
@@ -87,15 +89,15 @@ tektite::Cluster make_cluster(const tektite_cluster& c) {
             "tektite_cluster.n_centers is negative or above n_atoms");
     require(c.n_shifts >= 0 && c.n_shifts < most, "tektite_cluster.n_shifts is negative or beyond 2^31");
     tektite::Cluster cluster;
-    cluster.positions = values(c.positions, 3 * c.n_atoms, "positions");
-    cluster.species = values(c.species, c.n_atoms, "species");
-    cluster.centers = values(c.centers, c.n_centers, "centers");
-    cluster.neighbor_rows = values(c.neighbor_rows, c.n_atoms, "neighbor_rows");
-    cluster.neighbor_counts = values(c.neighbor_counts, c.n_atoms, "neighbor_counts");
+    cluster.positions = values(c.positions, 3 * c.n_atoms, "tektite_cluster.positions");
+    cluster.species = values(c.species, c.n_atoms, "tektite_cluster.species");
+    cluster.centers = values(c.centers, c.n_centers, "tektite_cluster.centers");
+    cluster.neighbor_rows = values(c.neighbor_rows, c.n_atoms, "tektite_cluster.neighbor_rows");
+    cluster.neighbor_counts = values(c.neighbor_counts, c.n_atoms, "tektite_cluster.neighbor_counts");
     cluster.neighbor_mask = c.neighbor_mask;
     if (c.shift_rows) {
         cluster.shift_rows = {c.shift_rows, static_cast<std::size_t>(c.n_atoms)};
-        cluster.shift_vectors = values(c.shift_vectors, 3 * c.n_shifts, "shift_vectors");
+        cluster.shift_vectors = values(c.shift_vectors, 3 * c.n_shifts, "tektite_cluster.shift_vectors");
     }
     for (const std::int32_t i : cluster.centers) {
         if (i < 0 || i >= c.n_atoms) {
@@ -109,6 +111,25 @@ tektite::Cluster make_cluster(const tektite_cluster& c) {
                                                          " is NULL or has a negative length");
         }
     }
+    return cluster;
+}
+
+tektite::OpenCluster make_open_cluster(const tektite_open_cluster& c) {
+    constexpr std::int64_t most = std::int64_t{1} << 31;
+    require(c.n_atoms >= 0 && c.n_atoms < most, "tektite_open_cluster.n_atoms is negative or beyond 2^31");
+    require(c.n_centers >= 0 && c.n_centers <= c.n_atoms,
+            "tektite_open_cluster.n_centers is negative or above n_atoms");
+    tektite::OpenCluster cluster;
+    cluster.positions = values(c.positions, 3 * c.n_atoms, "tektite_open_cluster.positions");
+    cluster.species = values(c.species, c.n_atoms, "tektite_open_cluster.species");
+    cluster.n_centers = c.n_centers;
+    for (std::size_t a = 0; a < 3; ++a) {
+        require(c.periodic[a] == 0 || c.periodic[a] == 1, "tektite_open_cluster.periodic must hold 0 and 1");
+        cluster.box.periodic[a] = c.periodic[a] == 1;
+        for (std::size_t d = 0; d < 3; ++d) cluster.box.cell[a][d] = c.cell[3 * a + d];
+    }
+    cluster.skin = c.skin;
+    cluster.list_number = c.list_number;
     return cluster;
 }
 
@@ -154,6 +175,45 @@ tektite_status tektite_model_load(const char* path, tektite_model** model) {
         auto loaded = std::make_unique<tektite_model>();
         loaded->potential = tektite::make_potential(file);
         loaded->references = tektite::reference_structures(file);
+        *model = loaded.release();
+    });
+}
+
+tektite_status tektite_device_count(int* count) {
+    return guarded([&] {
+        require(count != nullptr, "tektite_device_count: count is NULL");
+        *count = 0;
+        *count = static_cast<int>(tektite::device_names().size());
+    });
+}
+
+tektite_status tektite_device_name(int device, char* name, size_t size) {
+    return guarded([&] {
+        require(name != nullptr && size > 0, "tektite_device_name: there is no room for the name");
+        name[0] = '\0';
+        const std::vector<std::string> names = tektite::device_names();
+        require(device >= 0 && static_cast<std::size_t>(device) < names.size(),
+                "tektite_device_name: there is no device of this number");
+        std::snprintf(name, size, "%s", names[static_cast<std::size_t>(device)].c_str());
+    });
+}
+
+tektite_status tektite_model_load_on_device(const char* path, const tektite_device_options* options,
+                                            tektite_model** model) {
+    return guarded([&] {
+        require(model != nullptr, "tektite_model_load_on_device: model is NULL");
+        *model = nullptr;
+        require(path != nullptr, "tektite_model_load_on_device: path is NULL");
+        tektite::DeviceOptions chosen;
+        if (options != nullptr) {
+            require(options->deterministic == 0 || options->deterministic == 1,
+                    "tektite_device_options.deterministic is neither 0 nor 1");
+            chosen = {options->device, options->deterministic == 1, options->scratch_bytes};
+        }
+        auto loaded = std::make_unique<tektite_model>();
+        loaded->on_device = tektite::load_device_potential(path, chosen);
+        loaded->potential = loaded->on_device;
+        loaded->references = tektite::reference_structures(tektite::read_model_file(path));
         *model = loaded.release();
     });
 }
@@ -221,6 +281,7 @@ tektite_status tektite_evaluator_create(const tektite_model* model, int precisio
         require(model != nullptr, "tektite_evaluator_create: model is NULL");
         auto made = std::make_unique<tektite_evaluator>();
         made->potential = model->potential;
+        made->on_device = model->on_device;
         made->workspace = model->potential->make_workspace(make_options(precision, n_threads));
         made->description = made->workspace->description();
         *evaluator = made.release();
@@ -232,7 +293,9 @@ void tektite_evaluator_free(tektite_evaluator* evaluator) {
 }
 
 const char* tektite_evaluator_description(tektite_evaluator* evaluator) {
-    return evaluator ? evaluator->description.c_str() : "";
+    if (!evaluator) return "";
+    guarded([&] { evaluator->description = evaluator->workspace->description(); });
+    return evaluator->description.c_str();
 }
 
 size_t tektite_evaluator_memory(const tektite_evaluator* evaluator) {
@@ -247,6 +310,21 @@ tektite_status tektite_evaluate(tektite_evaluator* evaluator, const tektite_clus
         require(results != nullptr, "tektite_evaluate: results is NULL");
         const tektite::Cluster atoms = make_cluster(*cluster);
         evaluator->potential->evaluate(atoms, make_results(*results, atoms.n_atoms()), *evaluator->workspace);
+    });
+}
+
+tektite_status tektite_evaluate_open(tektite_evaluator* evaluator, const tektite_open_cluster* cluster,
+                                     const tektite_results* results) {
+    return guarded([&] {
+        require(evaluator != nullptr, "tektite_evaluate_open: evaluator is NULL");
+        require(cluster != nullptr, "tektite_evaluate_open: cluster is NULL");
+        require(results != nullptr, "tektite_evaluate_open: results is NULL");
+        if (!evaluator->on_device)
+            throw Error(ErrorCode::unsupported,
+                        "the model is not on a device: without edges only models of "
+                        "tektite_model_load_on_device can be evaluated");
+        const tektite::OpenCluster atoms = make_open_cluster(*cluster);
+        evaluator->on_device->evaluate(atoms, make_results(*results, atoms.n_atoms()), *evaluator->workspace);
     });
 }
 

@@ -26,24 +26,8 @@ extern "C" {
 typedef struct tektite_cuda_model tektite_cuda_model;
 typedef struct tektite_cuda_workspace tektite_cuda_workspace;
 
-/* See tektite::DeviceOptions. */
-typedef struct {
-    int32_t device;
-    int32_t deterministic; /* 0 or 1 */
-    int64_t scratch_bytes; /* 0: automatic */
-} tektite_cuda_options;
-
-/* See tektite::OpenCluster. */
-typedef struct {
-    int64_t n_atoms;
-    const double* positions; /* [n_atoms][3] */
-    const int32_t* species;  /* [n_atoms] */
-    int64_t n_centers;
-    double cell[9];      /* rows are lattice vectors */
-    int32_t periodic[3]; /* 0 or 1 */
-    double skin;
-    int64_t list_number;
-} tektite_cuda_open_cluster;
+typedef tektite_device_options tektite_cuda_options;
+typedef tektite_open_cluster tektite_cuda_open_cluster;
 
 typedef struct {
     /* Version of Tektite ("0.5.0"): both sides must be of one build. */

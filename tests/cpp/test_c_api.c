@@ -32,7 +32,7 @@ static int checks = 0, failures = 0;
         }                                                                                              \
     } while (0)
 
-enum { INVALID = 1, NOT_FOUND = 2, DAMAGED = 3, UNKNOWN_SPECIES = 6 };
+enum { INVALID = 1, NOT_FOUND = 2, DAMAGED = 3, UNSUPPORTED = 5, UNKNOWN_SPECIES = 6 };
 
 enum { N = 3 };
 static double positions[N][3] = {{0, 0, 0}, {1.7, 0.3, 0}, {-0.6, 1.9, 0.4}};
@@ -211,6 +211,73 @@ static void bad_calls(tektite_evaluator* evaluator) {
     CHECK(isfinite(energy_of(evaluator)));
 }
 
+static tektite_open_cluster make_open_cluster(void) {
+    tektite_open_cluster cluster;
+    memset(&cluster, 0, sizeof cluster);
+    cluster.n_atoms = N;
+    cluster.positions = &positions[0][0];
+    cluster.species = species;
+    cluster.n_centers = N;
+    cluster.skin = 0.3;
+    cluster.list_number = 1;
+    return cluster;
+}
+
+/* TEKTITE_CUDA_LIBRARY names a double of the device library (device_double.cpp). */
+static void on_a_device(const char* path, tektite_evaluator* cpu) {
+    tektite_device_options options = {1, 1, 0};
+    tektite_model* model = NULL;
+    tektite_evaluator* evaluator = NULL;
+    tektite_open_cluster cluster = make_open_cluster();
+    tektite_results results;
+    double energy = 0, energy_error, force_error;
+    char name[64];
+    int count = 0, n = 0, passed = 0;
+    memset(&results, 0, sizeof results);
+    results.energy = &energy;
+    CHECK_FAILS(tektite_device_count(NULL), INVALID, "count is NULL");
+    CHECK(tektite_device_count(&count) == 0 && count == 2);
+    CHECK_FAILS(tektite_device_name(0, NULL, 9), INVALID, "no room");
+    CHECK_FAILS(tektite_device_name(2, name, sizeof name), INVALID, "no device of this number");
+    CHECK(tektite_device_name(1, name, sizeof name) == 0 && strstr(name, "device 1") != NULL);
+    CHECK(tektite_device_name(1, name, 4) == 0 && strlen(name) == 3);
+    CHECK_FAILS(tektite_model_load_on_device(NULL, NULL, &model), INVALID, "path is NULL");
+    CHECK_FAILS(tektite_model_load_on_device(path, NULL, NULL), INVALID, "model is NULL");
+    options.deterministic = 2;
+    CHECK_FAILS(tektite_model_load_on_device(path, &options, &model), INVALID, "neither 0 nor 1");
+    options.deterministic = 1;
+    options.device = 5;
+    CHECK_FAILS(tektite_model_load_on_device(path, &options, &model), UNSUPPORTED, "no device 5");
+    CHECK(model == NULL);
+    CHECK_FAILS(tektite_evaluate_open(NULL, &cluster, &results), INVALID, "evaluator is NULL");
+    CHECK_FAILS(tektite_evaluate_open(cpu, &cluster, &results), UNSUPPORTED, "not on a device");
+    options.device = 1;
+    CHECK(tektite_model_load_on_device(path, &options, &model) == 0);
+    if (model == NULL) return;
+    CHECK(tektite_model_cutoff(model) == 4.2);
+    CHECK(tektite_model_check(model, TEKTITE_DOUBLE, &n, &energy_error, &force_error, &passed) == 0);
+    CHECK(n == 5 && passed == 1);
+    CHECK(tektite_evaluator_create(model, TEKTITE_DOUBLE, 1, &evaluator) == 0);
+    CHECK(strstr(tektite_evaluator_description(evaluator), "device 1, double, deterministic") != NULL);
+    CHECK(tektite_evaluate_open(evaluator, &cluster, &results) == 0);
+    CHECK(fabs(energy - energy_of(cpu)) < 1e-10 && fabs(energy_of(evaluator) - energy) < 1e-10);
+    CHECK(strstr(tektite_evaluator_description(evaluator), "3 centres") != NULL);
+    CHECK(tektite_evaluator_memory(evaluator) > 0);
+    CHECK_FAILS(tektite_evaluate_open(evaluator, NULL, &results), INVALID, "cluster is NULL");
+    CHECK_FAILS(tektite_evaluate_open(evaluator, &cluster, NULL), INVALID, "results is NULL");
+#define CHECK_OPEN_REFUSED(field, value, text) \
+    cluster = make_open_cluster();             \
+    cluster.field = value;                     \
+    CHECK_FAILS(tektite_evaluate_open(evaluator, &cluster, &results), INVALID, text)
+    CHECK_OPEN_REFUSED(n_atoms, -1, "n_atoms is negative");
+    CHECK_OPEN_REFUSED(n_centers, N + 1, "above n_atoms");
+    CHECK_OPEN_REFUSED(positions, NULL, "positions is NULL");
+    CHECK_OPEN_REFUSED(species, NULL, "species is NULL");
+    CHECK_OPEN_REFUSED(periodic[1], 2, "periodic must hold 0 and 1");
+    tektite_evaluator_free(evaluator);
+    tektite_model_free(model);
+}
+
 int main(void) {
     const char* path = TEKTITE_SOURCE_DIR "/tests/data/format_v1.mlip";
     tektite_model* model = NULL;
@@ -234,6 +301,7 @@ int main(void) {
         CHECK(tektite_evaluator_memory(evaluator) > 0);
         results_are_right(evaluator);
         bad_calls(evaluator);
+        on_a_device(path, evaluator);
         CHECK(fabs(energy_of(mixed) - energy_of(evaluator)) < 1e-4 * (1 + fabs(energy_of(evaluator))));
     }
     tektite_evaluator_free(evaluator);

@@ -20,9 +20,9 @@
 extern "C" {
 #endif
 
-/* Raised whenever a struct or a function below changes meaning. A host compares it with
+/* Raised whenever a struct or a function below is added or changes meaning. A host compares it with
  * tektite_abi_version() of the library that it found and refuses another one. */
-#define TEKTITE_ABI_VERSION 1
+#define TEKTITE_ABI_VERSION 2
 
 typedef struct tektite_model tektite_model;
 typedef struct tektite_evaluator tektite_evaluator;
@@ -57,6 +57,25 @@ typedef struct {
     double* atom_uncertainties;  /* [n_atoms] */
 } tektite_results;
 
+/* See tektite::OpenCluster: atoms without edges, for models on a device. */
+typedef struct {
+    int64_t n_atoms;
+    const double* positions; /* [n_atoms][3] */
+    const int32_t* species;  /* [n_atoms], < 0: unseen */
+    int64_t n_centers;       /* the atoms 0 .. n_centers - 1 */
+    double cell[9];          /* rows are lattice vectors */
+    int32_t periodic[3];     /* 0 or 1 */
+    double skin;
+    int64_t list_number; /* 0: the device decides when the list is made anew; else when the number changes */
+} tektite_open_cluster;
+
+/* See tektite::DeviceOptions. */
+typedef struct {
+    int32_t device;
+    int32_t deterministic; /* 0 or 1 */
+    int64_t scratch_bytes; /* 0: automatic */
+} tektite_device_options;
+
 TEKTITE_API int tektite_abi_version(void);
 TEKTITE_API const char* tektite_version(void);
 /* Message of the last failure in this thread; "" if there was none. Valid until the next call. */
@@ -82,15 +101,32 @@ TEKTITE_API const char* tektite_model_metadata(const tektite_model* model);
 TEKTITE_API tektite_status tektite_model_check(const tektite_model* model, int precision, int* n_structures,
                                                double* energy_error, double* force_error, int* passed);
 
+/* Devices (GPUs) that can be used. Fails with `unsupported`, saying why there is none: no device library, no
+ * driver, no card. */
+TEKTITE_API tektite_status tektite_device_count(int* count);
+/* "NVIDIA H200, sm_90, 132 multiprocessors, device 0"; at most `size` bytes with the final zero. */
+TEKTITE_API tektite_status tektite_device_name(int device, char* name, size_t size);
+/* Loads a model for a device: everything below works with it, there (n_threads means nothing). Fails with
+ * `unsupported` like tektite_device_count, and if the device side lacks a part of the model. options: NULL for
+ * device 0 and defaults. */
+TEKTITE_API tektite_status tektite_model_load_on_device(const char* path, const tektite_device_options* options,
+                                                        tektite_model** model);
+
 /* An evaluator keeps the memory of evaluations. One thread uses it at a time. The model must outlive it. */
 TEKTITE_API tektite_status tektite_evaluator_create(const tektite_model* model, int precision, int n_threads,
                                                     tektite_evaluator** evaluator);
 TEKTITE_API void tektite_evaluator_free(tektite_evaluator* evaluator);
-/* "AVX-512, 8 lanes, double, 1 thread" */
+/* "AVX-512, 8 lanes, double, 1 thread"; on a device: its name, the precision, and how many centres were
+ * computed in how many chunks at the last evaluation. Valid until the next call with this evaluator. */
 TEKTITE_API const char* tektite_evaluator_description(tektite_evaluator* evaluator);
 TEKTITE_API size_t tektite_evaluator_memory(const tektite_evaluator* evaluator);
 TEKTITE_API tektite_status tektite_evaluate(tektite_evaluator* evaluator, const tektite_cluster* cluster,
                                             const tektite_results* results);
+/* The device finds the neighbours. Fails with `unsupported` if the model is not on a device; with
+ * `out_of_memory` saying how many atoms would fit. */
+TEKTITE_API tektite_status tektite_evaluate_open(tektite_evaluator* evaluator,
+                                                 const tektite_open_cluster* cluster,
+                                                 const tektite_results* results);
 
 #ifdef __cplusplus
 }
