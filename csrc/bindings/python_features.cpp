@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "descriptors/descriptor_evaluator.hpp"
 #include "descriptors/soap.hpp"
 #include "models/ace/ace_features.hpp"
+#include "models/gap/covariance_rows.hpp"
 #include "neighbors/system_batch.hpp"
 
 namespace py = pybind11;
@@ -222,6 +224,46 @@ public:
         return out;
     }
 
+    [[nodiscard]] std::unique_ptr<gap::CovarianceRows> make_covariance_rows(
+        const DenseArray<double>& points, double zeta, const std::string& instruction_set) const {
+        const std::span<const double> all{points.data(), static_cast<std::size_t>(points.size())};
+        const InstructionSet isa = make_options("double", 1, instruction_set).instruction_set;
+        const py::gil_scoped_release release;
+        return std::make_unique<gap::CovarianceRows>(descriptor_, all, zeta, isa);
+    }
+
+    /// Adds to energy (M,) and, unless they are None, to forces (n, 3, M) and virial (6, M), which may be
+    /// some columns of larger arrays.
+    void add_covariances(gap::CovarianceRows& rows, const DenseArray<double>& positions,
+                         const DenseArray<std::int32_t>& species, const DenseArray<double>& cell,
+                         const DenseArray<bool>& pbc, int element, py::array_t<double>& energy,
+                         std::optional<py::array_t<double>>& forces,
+                         std::optional<py::array_t<double>>& virial) {
+        const auto n_points = static_cast<py::ssize_t>(rows.n_points());
+        constexpr auto size = static_cast<py::ssize_t>(sizeof(double));
+        bool fits = energy.ndim() == 1 && energy.shape(0) == n_points && energy.strides(0) == size;
+        if (species.size() == 0) return;
+        gap::CovarianceOutput out;
+        if (forces && virial && fits) {
+            fits = forces->ndim() == 3 && forces->shape(0) == species.size() && forces->shape(1) == 3 &&
+                   forces->shape(2) == n_points && virial->ndim() == 2 && virial->shape(0) == 6 &&
+                   virial->shape(1) == n_points && forces->strides(2) == size && virial->strides(1) == size &&
+                   forces->strides(0) == 3 * forces->strides(1) && forces->strides(1) == virial->strides(0) &&
+                   virial->strides(0) >= n_points * size;
+            if (fits) {
+                out.forces = forces->mutable_data();
+                out.virial = virial->mutable_data();
+                out.stride = static_cast<std::size_t>(virial->strides(0) / size);
+            }
+        }
+        if (!fits || forces.has_value() != virial.has_value())
+            throw Error(ErrorCode::invalid_argument, "the arrays of covariances do not fit together");
+        out.energy = energy.mutable_data();
+        const py::gil_scoped_release release;
+        const std::scoped_lock lock(mutex_);
+        rows.add(build_one(positions, species, cell, pbc), element, out);
+    }
+
 private:
     Cluster build(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
                   const DenseArray<std::int64_t>& offsets, const DenseArray<double>& cells,
@@ -313,6 +355,7 @@ void bind_features(py::module_& module) {
         },
         py::arg("bonds"), py::arg("basis"), py::arg("precision"), py::arg("n_threads"),
         py::arg("instruction_set"), "Functions of an ACE basis; see tektite.ACE.");
+    py::class_<gap::CovarianceRows>(module, "CovarianceRows", "Sparse points of a kernel of descriptors.");
     py::class_<DescriptorCalculator>(module, "DescriptorCalculator", "Features of systems.")
         .def_property_readonly("cutoff", &DescriptorCalculator::cutoff)
         .def_property_readonly("n_features", &DescriptorCalculator::n_features)
@@ -327,7 +370,12 @@ void bind_features(py::module_& module) {
              py::arg("offsets"), py::arg("cells"), py::arg("pbc"), py::arg("displacements"),
              py::arg("strains"))
         .def("edge_gradients", &DescriptorCalculator::edge_gradients, py::arg("positions"),
-             py::arg("species"), py::arg("cell"), py::arg("pbc"), py::arg("centers"));
+             py::arg("species"), py::arg("cell"), py::arg("pbc"), py::arg("centers"))
+        .def("make_covariance_rows", &DescriptorCalculator::make_covariance_rows, py::arg("points"),
+             py::arg("zeta"), py::arg("instruction_set") = "automatic")
+        .def("add_covariances", &DescriptorCalculator::add_covariances, py::arg("rows"), py::arg("positions"),
+             py::arg("species"), py::arg("cell"), py::arg("pbc"), py::arg("element"),
+             py::arg("energy").noconvert(), py::arg("forces").noconvert(), py::arg("virial").noconvert());
 }
 
 }  // namespace tektite::python

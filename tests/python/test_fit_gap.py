@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -114,6 +115,57 @@ def test_rows_are_derivatives(case: int) -> None:
             strained.append(system)
         np.testing.assert_allclose(rows.virial[k], -energies(strained), atol=1e-6)
     np.testing.assert_allclose(rows.forces.sum(axis=0), 0.0, atol=1e-10)
+
+
+@pytest.mark.parametrize(("isa", "zeta"), [("baseline", 4.0), ("avx2", 1.0), ("avx512", 2.5)])
+def test_rows_are_the_plain_sums(isa: str, zeta: float) -> None:
+    """Covariances from explicit gradients of all edges; more sparse points than one panel."""
+    elements = ["C", "Si"]
+    soap = SOAP(elements, 4.0, 3, 2, 0.5, threads=1)
+    rng = np.random.default_rng(5)
+    points = np.abs(rng.normal(size=(37, soap.n_features)))
+    points /= np.linalg.norm(points, axis=1)[:, None]
+    try:
+        rows = soap._engine.make_covariance_rows(points, zeta, isa)
+    except UnsupportedError:
+        pytest.skip(f"this processor has no {isa}")
+    systems = [random_system(elements, 3, 5, (True,) * 3, 1.7), Atoms("C")]
+    for atoms in [*systems, random_system(elements, 4, 9, (False,) * 3, 1.7), Atoms()]:
+        n = len(atoms)
+        found = Rows.zeros(n, 40, True)
+        columns = found.columns(slice(2, 39))
+        soap._engine.add_covariances(
+            rows, atoms.positions, soap._species(atoms, 0), atoms.cell.array, atoms.pbc, 1,
+            columns.energy, columns.forces, columns.virial,
+        )  # fmt: skip
+        edges = soap.edge_gradients(atoms)
+        plain = Rows.zeros(n, 40, True)
+        for i in np.flatnonzero(atoms.symbols == "Si"):
+            overlap = points @ edges.features[i]
+            plain.energy[2:39] += overlap**zeta
+            for e in range(edges.first[i], edges.first[i + 1]):
+                slope = zeta * overlap ** (zeta - 1) * (edges.gradients[e] @ points.T)
+                plain.forces[edges.neighbors[e], :, 2:39] -= slope
+                plain.forces[i, :, 2:39] += slope
+                for row, (a, b) in zip(plain.virial, VOIGT):
+                    row[2:39] -= edges.vectors[e, a] * slope[b]
+        for mine, theirs in zip(dataclasses.astuple(found), dataclasses.astuple(plain)):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-11, atol=1e-12)
+
+
+def test_rows_refuse_arrays_that_do_not_fit() -> None:
+    soap = SOAP(["Si"], 4.0, 2, 1, 0.5, threads=1)
+    with pytest.raises(ValueError, match="6 features"):
+        soap._engine.make_covariance_rows(np.ones((2, 5)), 2.0)
+    with pytest.raises(ValueError, match="zeta"):
+        soap._engine.make_covariance_rows(np.ones((2, 6)), 0.5)
+    rows = soap._engine.make_covariance_rows(np.ones((2, 6)), 2.0)
+    atoms, out = Atoms("Si"), Rows.zeros(1, 2, True)
+    place = (atoms.positions, np.zeros(1, np.int32), atoms.cell.array, atoms.pbc, 0)
+    with pytest.raises(ValueError, match="covariances"):
+        soap._engine.add_covariances(rows, *place, out.energy, out.forces, None)
+    with pytest.raises(ValueError, match="covariances"):
+        soap._engine.add_covariances(rows, *place, out.energy[:1], out.forces, out.virial)
 
 
 def test_engine_computes_what_the_rows_say() -> None:

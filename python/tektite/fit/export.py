@@ -5,19 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import make_interp_spline
 
 from tektite.errors import DataError
 from tektite.fit.base_config import BaselineConfig
 from tektite.fit.dataset import Distances
 from tektite.fit.model import LinearAce
 from tektite.fit.radial import by_pair, pair_values
-from tektite.fit.regression import Solution
 from tektite.potential import Potential
+
+if TYPE_CHECKING:
+    from tektite.fit.regression import Solution
 
 Contents = tuple[dict[str, Any], dict[str, NDArray]]
 
@@ -101,6 +102,8 @@ def _switched_table(
             f"{path}: the table must reach from below {inner:g} Å (baseline.inner) to {outer:g} Å "
             "(baseline.outer)"
         )
+    from scipy.interpolate import make_interp_spline  # slow to import
+
     spline = make_interp_spline(distances, energies, k=5)
     r = np.linspace(distances[0], outer, n_points)
     t = np.clip((r - inner) / (outer - inner), 0.0, 1.0)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from tektite.data import Frame
 from tektite.errors import DataError
@@ -35,6 +34,8 @@ class Calibration:
 
         NaN where one of the two is the same for all.
         """
+        from scipy.stats import spearmanr  # takes as long to import as all of a small fit
+
         if np.ptp(self.uncertainties) == 0 or np.ptp(self.errors) == 0:
             return float("nan")
         return float(spearmanr(self.uncertainties, self.errors).statistic)

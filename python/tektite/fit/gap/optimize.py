@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from tektite.fit.gap.regression import Hyperparameters, SparseGp
 
@@ -19,6 +18,7 @@ def _minimize(
     function: Callable[[NDArray[np.float64]], float], n: int, advance: Callable[[], None]
 ) -> tuple[NDArray[np.float64], float]:
     """Minimum over n logarithms near 0, by the method of Nelder and Mead."""
+    from scipy.optimize import minimize  # slow to import, and fixed hyperparameters need it not
 
     def counted(x: NDArray[np.float64]) -> float:
         advance()

@@ -95,14 +95,10 @@ class Design:
             for term, part in zip(self.terms, self.parts):
                 if isinstance(term, PairTerm | TripletTerm):
                     term.add_rows(species, edges, rows.columns(part))
-        if any(isinstance(term, SoapTerm) for term in self.terms):
-            assert self.source is not None
-            features = self.source.features(atoms)
-            for term, part in zip(self.terms, self.parts):
-                if isinstance(term, SoapTerm):
-                    centers = np.flatnonzero(species == term.element)
-                    gradients = self.source.gradients(atoms, centers) if derivatives else ()
-                    term.add_rows(features, centers, gradients, rows.columns(part))
+        for term, part in zip(self.terms, self.parts):
+            if isinstance(term, SoapTerm):
+                assert self.source is not None
+                self.source.add_rows(term, atoms, rows.columns(part))
         return rows
 
     def _blocks(self, targets: Sequence[Target]) -> dict[str, Block]:

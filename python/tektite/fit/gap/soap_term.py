@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from tektite.fit.gap.config import SoapConfig
-from tektite.fit.gap.term import VOIGT, Rows, Term
+from tektite.fit.gap.term import Rows, Term
 from tektite.similarity import selection
 from tektite.soap import SOAP
 
@@ -64,81 +65,9 @@ class SoapTerm(Term):
             "zeta": self.zeta,
         }
 
-    def add_rows(
-        self,
-        features: NDArray[np.float64],
-        centers: NDArray[np.intp],
-        gradients: Iterable[CenterGradient],
-        rows: Rows,
-    ) -> None:
-        """Add this term's part of the rows of one frame.
-
-        features: (n, D) power spectra of all atoms; centers: those of this element; gradients: of
-        each of these centres, in this order (not used where rows has no forces); rows: the columns
-        of this term.
-
-        Per centre with m neighbours the work is one product of (3m + 6, D) with (D, M): 43 Mflop
-        for 28 neighbours, D = 252 and M = 1000.
-        """
-        if len(centers) == 0:
-            return
-        products = np.maximum(features[centers] @ self.points.T, 0.0)
-        slopes = products ** (self.zeta - 1.0)
-        rows.energy += np.einsum("ij,ij->j", slopes, products)
-        if rows.forces is None:
-            return
-        assert rows.virial is not None
-        slopes *= -self.zeta
-        transposed = self.points.T
-        for gradient, slope in zip(gradients, slopes):
-            block = gradient.rows @ transposed
-            block *= slope
-            n = len(gradient.atoms)
-            rows.forces[gradient.atoms] += block[: 3 * n].reshape(n, 3, -1)
-            rows.virial += block[3 * n :]
-
-
-class CenterGradient:
-    """Gradient of one centre's power spectrum.
-
-    Attributes
-    ----------
-    atoms : (k,)
-        Different atoms that it depends on, the centre among them.
-    rows : (3 k + 6, D)
-        Derivatives with respect to their positions, and to the strain in ASE's order.
-    """
-
-    def __init__(
-        self,
-        center: int,
-        neighbors: NDArray[np.intp],
-        vectors: NDArray[np.float64],
-        derivatives: NDArray[np.float64],
-    ):
-        """Collect edges: neighbors (m,), vectors (m, 3), derivatives (m, 3, D) of p to vectors."""
-        n_edges, _, n_features = derivatives.shape
-        self.atoms, place = np.unique(np.append(neighbors, center), return_inverse=True)
-        k = len(self.atoms)
-        self.rows = np.zeros((3 * k + 6, n_features))
-        by_atom = self.rows[: 3 * k].reshape(k, 3, n_features)
-        if k == n_edges + 1:
-            by_atom[place[:-1]] = derivatives
-        else:  # images of one atom, or of the centre
-            np.add.at(by_atom, place[:-1], derivatives)
-        by_atom[place[-1]] -= derivatives.sum(axis=0)
-        # The derivative with respect to strain_ab is Σ over edges of vector_a d/dvector_b, made
-        # symmetric; it is so already for the invariant p.
-        strain = np.tensordot(vectors, derivatives, axes=(0, 0))
-        for row, (alpha, beta) in zip(self.rows[3 * k :], VOIGT):
-            row[:] = strain[alpha, beta]
-
 
 class SoapSource:
-    """Power spectra of frames, and their gradients, from the engine; for any number of threads."""
-
-    # Centres whose gradients are held at once: 20 MB for 30 neighbours and 252 features.
-    _CHUNK = 32
+    """Power spectra of frames, and rows of terms, from the engine; for any number of threads."""
 
     def __init__(self, config: SoapConfig, symbols: Sequence[str]):
         self._make = partial(
@@ -159,22 +88,34 @@ class SoapSource:
         """The calculator of this thread."""
         if not hasattr(self._local, "soap"):
             self._local.soap = self._make(threads=1)
+            self._local.points = weakref.WeakKeyDictionary()
         return self._local.soap
 
     def features(self, atoms: Atoms) -> NDArray[np.float64]:
         """Power spectra of all atoms, (n, D)."""
         return self._soap().features(atoms)
 
-    def gradients(self, atoms: Atoms, centers: NDArray[np.intp]) -> Iterator[CenterGradient]:
-        """Gradients of the power spectra of some atoms, one after the other."""
-        for begin in range(0, len(centers), self._CHUNK):
-            chunk = centers[begin : begin + self._CHUNK]
-            edges = self._soap().edge_gradients(atoms, chunk)
-            for center in chunk:
-                part = slice(edges.first[center], edges.first[center + 1])
-                yield CenterGradient(
-                    int(center), edges.neighbors[part], edges.vectors[part], edges.gradients[part]
-                )
+    def add_rows(self, term: SoapTerm, atoms: Atoms, rows: Rows) -> None:
+        """Add a term's part of the rows of one frame; rows: the columns of this term.
+
+        Per centre with m neighbours this is one product of (3m, D) with (D, M): 42 Mflop for 28
+        neighbours, D = 252 and M = 1000.
+        """
+        soap = self._soap()
+        points = self._local.points
+        if term not in points:
+            points[term] = soap._engine.make_covariance_rows(term.points, term.zeta)
+        soap._engine.add_covariances(
+            points[term],
+            atoms.positions,
+            soap._species(atoms, 0),
+            atoms.cell.array,
+            atoms.pbc,
+            term.element,
+            rows.energy,
+            rows.forces,
+            rows.virial,
+        )
 
 
 def make_soap_terms(
