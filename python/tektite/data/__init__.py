@@ -2,6 +2,8 @@
 """Reading of reference data (DFT frames) and the conventions in which stresses come."""
 
 from tektite.data.frames import DataKeys, Frame, iterate_frames, read_frames
+from tektite.data.packed import pack_frames
+from tektite.data.sources import find_files
 from tektite.data.stress import STRESS_CONVENTIONS, convert_stress
 
 __all__ = [
@@ -9,6 +11,8 @@ __all__ = [
     "DataKeys",
     "Frame",
     "convert_stress",
+    "find_files",
     "iterate_frames",
+    "pack_frames",
     "read_frames",
 ]

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Frames of reference data, read from anything that ASE reads (extxyz above all)."""
+"""Frames of reference data, read from extxyz, ASE's databases and whatever else ASE reads."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +28,29 @@ class DataKeys:
 
     ``None`` says that the file has none of that kind. ``energy`` (eV) and ``forces`` (eV/angstrom)
     must be in at least one frame unless they are None; ``stress`` only if it is not the default.
-    `stress_convention` is a key of `tektite.data.STRESS_CONVENTIONS`. `group` names the kind of
-    frame; frames without it belong to the group "all".
+    `stress_convention` is a key of `tektite.data.STRESS_CONVENTIONS`, or a mapping to these from
+    groups of frames and "default". `group` names the kind of frame; frames without it belong to the
+    group "all".
     """
 
     energy: str | None = "energy"
     forces: str | None = "forces"
     stress: str | None = "stress"
-    stress_convention: str = "ase"
+    stress_convention: str | Mapping[str, str] = "ase"
     group: str = "group"
 
     def __post_init__(self) -> None:
-        if self.stress_convention not in STRESS_CONVENTIONS:
-            known = "; ".join(f"'{name}': {text}" for name, text in STRESS_CONVENTIONS.items())
-            raise ValueError(
-                f"unknown stress convention '{self.stress_convention}'; known are {known}"
-            )
+        given = self.stress_convention
+        for name in given.values() if isinstance(given, Mapping) else [given]:
+            if name not in STRESS_CONVENTIONS:
+                known = "; ".join(f"'{name}': {text}" for name, text in STRESS_CONVENTIONS.items())
+                raise ValueError(f"unknown stress convention '{name}'; known are {known}")
+
+    def convention_of(self, group: str) -> str | None:
+        """Convention of the stresses of a group; None: the mapping has none."""
+        if isinstance(self.stress_convention, str):
+            return self.stress_convention
+        return self.stress_convention.get(group, self.stress_convention.get("default"))
 
 
 @dataclasses.dataclass
@@ -60,6 +67,16 @@ class Frame:
     group: str
     index: int
     source: str
+
+    @property
+    def numbers(self) -> NDArray[np.integer]:
+        """Atomic numbers, (n,)."""
+        return self.atoms.numbers
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.numbers)
 
     @property
     def label(self) -> str:
@@ -104,7 +121,10 @@ def _make_frame(atoms: Atoms, keys: DataKeys, index: int, source: str) -> Frame:
                 if value.shape != (len(atoms), 3):
                     raise ValueError(f"forces are {len(atoms)} x 3 numbers, got {value.shape}")
             else:
-                value = convert_stress(value, keys.stress_convention, atoms.get_volume())
+                convention = keys.convention_of(group)
+                if convention is None:
+                    raise ValueError("data.stress_convention has neither this group nor 'default'")
+                value = convert_stress(value, convention, atoms.get_volume())
         except (ValueError, TypeError) as error:
             raise DataError(f"{frame.label}: key '{key}': {error}") from None
         if not np.all(np.isfinite(value)):
@@ -112,7 +132,34 @@ def _make_frame(atoms: Atoms, keys: DataKeys, index: int, source: str) -> Frame:
         setattr(frame, name, value)
     if not np.all(np.isfinite(frame.atoms.positions)):
         raise DataError(f"{frame.label}: a position is not finite")
+    if not np.all(np.isfinite(atoms.cell.array)):
+        raise DataError(f"{frame.label}: the cell is not finite")
+    for direction, vector, periodic in zip("abc", atoms.cell.array, atoms.pbc):
+        if periodic and not vector.any():
+            raise DataError(
+                f"{frame.label}: periodic along {direction}, but the cell has no such vector; "
+                'give the cell (Lattice), or pbc="F F F"'
+            )
+    if atoms.pbc.all() and atoms.cell.rank < 3:
+        raise DataError(f"{frame.label}: periodic, but the vectors of the cell lie in a plane")
     return frame
+
+
+def _systems(path: Path) -> Iterator[Atoms]:
+    """Systems of a file, one after the other; those of a database in the order of their ids."""
+    import ase.db
+    import ase.io
+
+    if path.suffix == ".db":
+        with ase.db.connect(path) as database:
+            for row in database.select():
+                atoms = row.toatoms()
+                atoms.info.update(row.key_value_pairs)
+                atoms.info.update(row.data)
+                yield atoms
+        return
+    data_format = "extxyz" if path.suffix in (".xyz", ".extxyz") else None
+    yield from ase.io.iread(str(path), index=":", format=data_format)
 
 
 def iterate_frames(path: str | Path, keys: DataKeys | None = None) -> Iterator[Frame]:
@@ -123,23 +170,21 @@ def iterate_frames(path: str | Path, keys: DataKeys | None = None) -> Iterator[F
     FileNotFoundError
         There is no such file.
     DataError
-        The file is malformed or empty, a value is not finite or has a wrong shape, or (at the
-        end) no frame had a key that `keys` asks for. The message names what was found instead.
+        The file is malformed or empty, a value is not finite or has a wrong shape, a cell that is
+        periodic lacks a vector, or (at the end) no frame had a key that `keys` asks for. The
+        message names what was found instead.
     """
-    import ase.io
-
     keys = keys or DataKeys()
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such data file")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty; expected frames in extxyz format")
-    data_format = "extxyz" if path.suffix in (".xyz", ".extxyz") else None
     missing = {"energy", "forces", "stress"}
     per_frame: set[str] = set()
     per_atom: set[str] = set()
     n_frames = 0
-    reader = ase.io.iread(str(path), index=":", format=data_format)
+    reader = _systems(path)
     while True:
         try:
             atoms = next(reader)

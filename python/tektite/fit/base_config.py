@@ -11,6 +11,7 @@ from ase.data import atomic_numbers
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from tektite.data import STRESS_CONVENTIONS
+from tektite.data.sources import find_all_files
 from tektite.fit.config_file import parse_section, place, read_yaml
 from tektite.fit.section import Section
 
@@ -33,7 +34,12 @@ Pairs = dict[str, float]
 
 
 class DataConfig(Section):
-    """Reference data: extxyz or whatever ASE reads."""
+    """Reference data: extxyz, databases of ASE (`.db`) or whatever else ASE reads.
+
+    A path may also be a folder, for all its files that end in `.extxyz`, `.xyz`, `.db` or `.traj`,
+    or a pattern (`run-*/frames.extxyz`; `**` stands for any folders). Files are read frame by
+    frame, and only numbers, positions, cells and reference values are kept.
+    """
 
     train: Path | list[Path] = Field(description="File or files to fit to.")
     test: Path | list[Path] | None = Field(
@@ -57,14 +63,20 @@ class DataConfig(Section):
     )
 
     @property
+    def paths(self) -> dict[str, list[Path]]:
+        """Paths as given, by the name of the set ("train", "test")."""
+        given = {"train": self.train, "test": self.test or []}
+        return {name: p if isinstance(p, list) else [p] for name, p in given.items()}
+
+    @property
     def train_files(self) -> list[Path]:
-        """All files to fit to."""
-        return self.train if isinstance(self.train, list) else [self.train]
+        """All files to fit to; raises what `tektite.data.sources.find_all_files` does."""
+        return find_all_files(self.paths["train"])
 
     @property
     def test_files(self) -> list[Path]:
-        """All files to test on."""
-        return self.test if isinstance(self.test, list) else [self.test] if self.test else []
+        """All files to test on; raises as `train_files`."""
+        return find_all_files(self.paths["test"])
 
 
 class BaselineConfig(Section):
@@ -168,6 +180,11 @@ class BaseFitConfig(Section):
     def group_settings(self) -> tuple[str, Collection[str]]:
         """Key of the settings of single groups of frames, and for which groups there are any."""
         raise NotImplementedError
+
+    @property
+    def frame_keys(self) -> Collection[str]:
+        """Names of numbers that frames have of their own and that are used, if there are any."""
+        return ()
 
     @classmethod
     def parse(cls: type[AnyConfig], content: Any, path: str | Path = "<config>") -> AnyConfig:

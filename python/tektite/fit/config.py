@@ -174,6 +174,11 @@ class FitConfig(BaseFitConfig):
         """See `BaseFitConfig`."""
         return "loss.groups", self.loss.groups
 
+    @property
+    def frame_keys(self) -> Collection[str]:
+        """See `BaseFitConfig`."""
+        return self.loss.weighting.frame_keys
+
     def resolved(self, path: Path) -> dict[str, Any]:
         """See `BaseFitConfig`."""
         sections = super().resolved(path)

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from ase.data import atomic_numbers, covalent_radii
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from numpy.typing import NDArray
 
-from tektite.data import DataKeys, Frame, read_frames
+from tektite.data import DataKeys, Frame, iterate_frames, pack_frames
 from tektite.errors import DataError
 from tektite.fit.base_config import DataConfig
 from tektite.neighbors import neighbor_list
@@ -21,7 +21,7 @@ from tektite.potential import Potential
 WeightsOf = Callable[[Frame], tuple[float, float, float]]
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Target:
     """One frame as the fit sees it.
 
@@ -49,36 +49,36 @@ class Target:
         )
 
 
-def read_data(paths: Sequence[Path], config: DataConfig) -> list[Frame]:
-    """Read all frames of some files; stresses by the convention of their group.
+def read_data(
+    paths: Sequence[Path],
+    config: DataConfig,
+    keep: Collection[str] = (),
+    advance: Callable[[], None] = lambda: None,
+) -> list[Frame]:
+    """Read all frames of some files, packed (`tektite.data.pack_frames`).
+
+    keep: names of further numbers of the frames that are needed; advance: called after each frame.
 
     Raises
     ------
     FileNotFoundError, DataError
-        As `tektite.data.read_frames`; or a group has no convention.
+        As `tektite.data.iterate_frames`; or a group has no convention for its stresses.
     """
-    conventions = config.stress_convention
-    if isinstance(conventions, str):
-        conventions = {"default": conventions}
-    frames: list[Frame] = []
-    for path in paths:
-        readings = {
-            name: read_frames(
-                path,
-                DataKeys(
-                    config.energy_key, config.forces_key, config.stress_key, name, config.group_key
-                ),
-            )
-            for name in dict.fromkeys(conventions.values())
-        }
-        for k, frame in enumerate(next(iter(readings.values()))):
-            name = conventions.get(frame.group, conventions.get("default"))
-            if name is None and frame.stress is not None:
-                raise DataError(
-                    f"{frame.label}: data.stress_convention has neither this group nor 'default'"
-                )
-            frames.append(readings[name][k] if name is not None else frame)
-    return frames
+    keys = DataKeys(
+        config.energy_key,
+        config.forces_key,
+        config.stress_key,
+        config.stress_convention,
+        config.group_key,
+    )
+
+    def frames() -> Iterator[Frame]:
+        for path in paths:
+            for frame in iterate_frames(path, keys):
+                yield frame
+                advance()
+
+    return pack_frames(frames(), keep)
 
 
 def find_elements(frames: Sequence[Frame], elements: Sequence[str] | None) -> list[str]:
@@ -89,23 +89,42 @@ def find_elements(frames: Sequence[Frame], elements: Sequence[str] | None) -> li
     DataError
         Names the first frame with another element.
     """
-    found = sorted({symbol for frame in frames for symbol in frame.atoms.get_chemical_symbols()})
-    if elements is None:
-        return found
+    known = None if elements is None else {atomic_numbers[s] for s in elements}
+    found: set[int] = set()
     for frame in frames:
-        for symbol in frame.atoms.get_chemical_symbols():
-            if symbol not in elements:
-                raise DataError(f"{frame.label}: contains {symbol}, which is not in 'elements'")
+        here = set(np.unique(frame.numbers).tolist())
+        found |= here
+        if known is not None and here - known:
+            symbol = chemical_symbols[min(here - known)]
+            raise DataError(f"{frame.label}: contains {symbol}, which is not in 'elements'")
+    if elements is None:
+        if 0 in found:
+            first = next(f for f in frames if 0 in f.numbers)
+            raise DataError(f"{first.label}: contains X, which is no element")
+        return sorted(chemical_symbols[z] for z in found)
     for symbol in elements:
-        if symbol not in found:
+        if atomic_numbers[symbol] not in found:
             raise DataError(f"no frame of the training data contains {symbol}; 'elements' has it")
     return list(elements)
 
 
 def species_of(frame: Frame, elements: Sequence[str]) -> NDArray[np.int32]:
-    """Index into `elements` of each atom."""
-    index = {symbol: k for k, symbol in enumerate(elements)}
-    return np.array([index[s] for s in frame.atoms.get_chemical_symbols()], dtype=np.int32)
+    """Index into `elements` of each atom.
+
+    Raises
+    ------
+    DataError
+        Names the frame with another element.
+    """
+    index = np.full(len(chemical_symbols), -1, dtype=np.int32)
+    index[[atomic_numbers[s] for s in elements]] = np.arange(len(elements))
+    species = index[frame.numbers]
+    if (species < 0).any():
+        symbol = chemical_symbols[frame.numbers[np.argmin(species)]]
+        raise DataError(
+            f"{frame.label}: contains {symbol}, but the elements are {', '.join(elements)}"
+        )
+    return species
 
 
 @dataclasses.dataclass
@@ -240,19 +259,21 @@ def make_targets(
     for frame in frames:
         species = species_of(frame, elements)
         weights = weights_of(frame)
-        fixed = None
+        a, fixed = frame.atoms, None
         if evaluator is not None:
-            a = frame.atoms
             fixed = evaluator.evaluate(a.numbers, a.positions, a.cell.array, a.pbc)
         energy, forces, virial = None, None, None
         if frame.energy is not None and weights[0] > 0:
             energy = frame.energy - float(energies[species].sum())
             energy -= 0.0 if fixed is None else fixed["energy"]
         if frame.forces is not None and weights[1] > 0:
-            forces = frame.forces - (0.0 if fixed is None else fixed["forces"])
+            forces = frame.forces
+            # Most baselines are zero at the distances of the data: then forces are held once.
+            if fixed is not None and fixed["forces"].any():
+                forces = forces - fixed["forces"]
         if frame.stress is not None and weights[2] > 0:
             stress = frame.stress - (0.0 if fixed is None else fixed["stress"])
-            virial = -frame.atoms.get_volume() * stress
+            virial = -a.get_volume() * stress
         target = Target(frame, species, energy, forces, virial, *weights)
         if target.n_rows > 0:
             targets.append(target)

@@ -132,7 +132,7 @@ def estimate(
     matrix = 8.0 * width**2
     block = 8.0 * width * (max(2 * model.n_functions, 1000) + max(t.n_rows for t in targets))
     memory = {
-        "frames": sum(48.0 * len(f.atoms) + 4000.0 for f in train),
+        "frames": sum(48.0 * f.n_atoms + 4000.0 for f in train),
         "design matrix": (threads + 1) * block,
         "regression": 6 * matrix,
     }
@@ -177,7 +177,7 @@ def estimate(
         )
     return Estimate(
         len(train),
-        sum(len(f.atoms) for f in train),
+        sum(f.n_atoms for f in train),
         prepared.n_edges / prepared.n_atoms.sum(),
         functions,
         n_parameters,

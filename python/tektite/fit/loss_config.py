@@ -37,6 +37,11 @@ class WeightingConfig(Section):
     key: str = Field("weight", description="frame: name of the factor.")
     scale: float = Field(0.5, gt=0, description="hull: in eV/atom.")
 
+    @property
+    def frame_keys(self) -> list[str]:
+        """Names of the numbers of frames that are used."""
+        return [self.key] if self.kind == "frame" else []
+
 
 class LossConfig(Section):
     """Loss = Σ_frames [w_E² ΔE²/n^a + w_F² |ΔF|² + w_S² |ΔW|²/n^a].

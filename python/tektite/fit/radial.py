@@ -88,9 +88,9 @@ def resolve_cutoff(basis: BasisConfig, frames: Sequence[Frame]) -> BasisConfig:
     if basis.cutoff != "automatic":
         return basis
     densities = [
-        len(frame.atoms) / frame.atoms.get_volume()
+        frame.n_atoms / frame.atoms.get_volume()
         for frame in frames
-        if frame.atoms.pbc.all() and frame.atoms.cell.rank == 3 and len(frame.atoms)
+        if frame.atoms.pbc.all() and frame.atoms.cell.rank == 3 and frame.n_atoms
     ]
     if not densities:
         raise ValueError(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tektite import modelfile
-from tektite.data import Frame
+from tektite.data import Frame, find_files
 from tektite.evaluation import Evaluation, evaluate
 from tektite.files import write_atomically
 from tektite.fit.base_config import BaseFitConfig, OutputConfig
@@ -92,9 +93,12 @@ def read_sets(config: BaseFitConfig, progress: Progress) -> Frames:
     FileNotFoundError, DataError
         As `tektite.fit.dataset.read_data`.
     """
-    task = progress.add_task("reading data", total=None)
     files = {"train": config.data.train_files, "test": config.data.test_files}
-    sets = {name: read_data(paths, config.data) for name, paths in files.items()}
+    task = progress.add_task("reading frames", total=None)
+    sets = {
+        name: read_data(paths, config.data, config.frame_keys, lambda: progress.advance(task))
+        for name, paths in files.items()
+    }
     progress.remove_task(task)
     return sets
 
@@ -105,6 +109,24 @@ def _errors_in_brief(table: ErrorTable | None) -> dict[str, Any] | None:
         return None
     names = {"energy": "energy_meV_per_atom", "force": "force_eV_per_A", "stress": "stress_GPa"}
     return {names[q]: getattr(table.total, q).rmse for q in names}
+
+
+def _describe(path: Path, frames: Sequence[Frame]) -> dict[str, Any]:
+    """Provenance of what one path of a configuration stands for."""
+    files = find_files(path)
+    counts = {str(file): 0 for file in files}
+    for frame in frames:
+        if frame.source in counts:
+            counts[frame.source] += 1
+    if files == [path]:
+        return modelfile.describe_data(path, counts[str(path)])
+    each = [modelfile.sha256(file) for file in files]
+    return {
+        "file": path.name,
+        "n_files": len(files),
+        "sha256_of_sha256": hashlib.sha256("".join(each).encode()).hexdigest(),
+        "n_frames": sum(counts.values()),
+    }
 
 
 def write_results(
@@ -121,12 +143,10 @@ def write_results(
     """
     output = config.output
     assert output.model is not None and output.errors is not None and output.parity is not None
-    described = {}
-    for kind, files in (("train", config.data.train_files), ("test", config.data.test_files)):
-        counts = {str(path): 0 for path in files}
-        for frame in frames[kind]:
-            counts[frame.source] += 1
-        described[kind] = [modelfile.describe_data(path, counts[str(path)]) for path in files]
+    described = {
+        name: [_describe(path, frames[name]) for path in paths]
+        for name, paths in config.data.paths.items()
+    }
     metadata, arrays = result.contents
     metadata = dict(
         metadata,

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from tektite.data.sources import find_all_files
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import read_data
 from tektite.fit.metrics_file import write_metrics
@@ -139,7 +140,8 @@ def run(config: FitConfig, path: Path, console: Console, restart: bool) -> Train
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         sets = read_sets(config, progress)
-        validation = read_data(config.training.validation.files, config.data)
+        files = find_all_files(config.training.validation.files)
+        validation = read_data(files, config.data, config.frame_keys)
         display = _Display(config, progress, console)
         result = train_frames(
             config, sets["train"], sets["test"], validation, progress, console.print, folder,

@@ -14,7 +14,7 @@ from tektite import _core, modelfile
 from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.fit.config import BasisConfig, FitConfig
-from tektite.fit.dataset import Distances, energies_of_atoms_apart
+from tektite.fit.dataset import Distances, energies_of_atoms_apart, find_elements
 from tektite.fit.export import Contents
 from tektite.fit.trainable import TrainableAce
 
@@ -107,7 +107,7 @@ class Start:
 
     def all_elements(self, frames: Sequence[Frame]) -> list[str]:
         """Elements of the file, then those that only the frames have, alphabetically."""
-        found = {s for frame in frames for s in frame.atoms.get_chemical_symbols()}
+        found = set(find_elements(frames, None))
         return self.elements + sorted(found - set(self.elements))
 
     def cutoffs(self, cutoffs: Array) -> Array:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tektite.data import Frame
 from tektite.errors import DataError
+from tektite.fit.dataset import species_of
 from tektite.fit.loss_config import LossConfig, WeightingConfig
 
 
@@ -31,15 +32,15 @@ class ConvexHull:
         for frame in frames:
             if frame.energy is not None:
                 key = tuple(self._composition(frame))
-                energy = frame.energy / len(frame.atoms)
+                energy = frame.energy / frame.n_atoms
                 lowest[key] = min(energy, lowest.get(key, np.inf))
         self._compositions = np.array(list(lowest)).reshape(-1, len(self._elements))
         self._energies = np.array(list(lowest.values()))
         self._known: dict[tuple[float, ...], float] = {}
 
     def _composition(self, frame: Frame) -> NDArray[np.float64]:
-        symbols = frame.atoms.get_chemical_symbols()
-        return np.round([symbols.count(s) / len(symbols) for s in self._elements], 12)
+        counts = np.bincount(species_of(frame, self._elements), minlength=len(self._elements))
+        return np.round(counts / frame.n_atoms, 12)
 
     def energy_above(self, frame: Frame) -> float:
         """Energy per atom above the hull, eV; 0 at least.
@@ -67,7 +68,7 @@ class ConvexHull:
                     f"{frame.label}: its composition is no mixture of those of the training data"
                 )
             self._known[key] = float(found.fun)
-        return max(frame.energy / len(frame.atoms) - self._known[key], 0.0)
+        return max(frame.energy / frame.n_atoms - self._known[key], 0.0)
 
 
 class FrameWeights:
@@ -116,7 +117,7 @@ class LossWeights:
     def __call__(self, frame: Frame) -> tuple[float, float, float]:
         """Return the factors of energy, forces and virial."""
         weights, factors = self._loss.weights, self._loss.groups.get(frame.group)
-        n = len(frame.atoms)
+        n = frame.n_atoms
         scale = n**-0.5 if self._loss.energy_scaling == "sqrt_n" else 1.0 / n
         mine = self._of_frame(frame)
         return (

@@ -125,9 +125,9 @@ class ErrorTable:
         """
         for errors in (self.groups.setdefault(frame.group, GroupErrors()), self.total):
             errors.n_frames += 1
-            errors.n_atoms += len(frame.atoms)
-            if frame.energy is not None and energy is not None and len(frame.atoms):
-                deviation = 1e3 * (energy - frame.energy) / len(frame.atoms)
+            errors.n_atoms += frame.n_atoms
+            if frame.energy is not None and energy is not None and frame.n_atoms:
+                deviation = 1e3 * (energy - frame.energy) / frame.n_atoms
                 errors.energy.add(deviation)
                 errors.energy_sum += deviation
             if frame.forces is not None and forces is not None:

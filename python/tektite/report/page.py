@@ -75,7 +75,7 @@ def _histograms(frames: Sequence[Frame], evaluation: Evaluation) -> Callable[[An
         forces: dict[str, list[np.ndarray]] = {}
         for frame, energy, force in zip(frames, evaluation.energies, evaluation.forces):
             if frame.energy is not None:
-                error = 1e3 * (energy - frame.energy) / len(frame.atoms)
+                error = 1e3 * (energy - frame.energy) / frame.n_atoms
                 energies.setdefault(frame.group, []).append(error)
             if frame.forces is not None:
                 forces.setdefault(frame.group, []).append((force - frame.forces).ravel())
@@ -123,7 +123,7 @@ def worst_frames(
     """
     found = []
     for frame, energy, force in zip(frames, evaluation.energies, evaluation.forces):
-        e = None if frame.energy is None else 1e3 * (energy - frame.energy) / len(frame.atoms)
+        e = None if frame.energy is None else 1e3 * (energy - frame.energy) / frame.n_atoms
         f = None if frame.forces is None else float(np.sqrt(np.mean((force - frame.forces) ** 2)))
         found.append((frame, e, f))
     found.sort(key=lambda item: (-(item[2] or 0.0), -abs(item[1] or 0.0)))

@@ -36,7 +36,7 @@ def parity_plot(
 
     points: dict[str, dict[str, list[np.ndarray]]] = {}
     for k, frame in enumerate(frames):
-        n = max(len(frame.atoms), 1)
+        n = max(frame.n_atoms, 1)
         pairs = [
             ("energy, eV/atom", frame.energy, energies[k], 1.0 / n),
             ("force, eV/Å", frame.forces, forces[k], 1.0),

@@ -118,6 +118,10 @@ _FORCES = "Of a component of the force, eV/Å."
 _VIRIAL = "Of a component of the virial (minus stress times volume): times √n, eV."
 
 
+# Names under which a frame has sigmas of its own.
+FRAME_SIGMAS = {"energy": "energy_sigma", "forces": "force_sigma", "virial": "virial_sigma"}
+
+
 class SigmaConfig(Section):
     """Expected deviation of the data from the model. `.inf` leaves a quantity out.
 
@@ -186,6 +190,11 @@ class GapFitConfig(BaseFitConfig):
     def group_settings(self) -> tuple[str, Collection[str]]:
         """See `BaseFitConfig`."""
         return "groups", self.groups
+
+    @property
+    def frame_keys(self) -> Collection[str]:
+        """See `BaseFitConfig`."""
+        return FRAME_SIGMAS.values()
 
     @model_validator(mode="after")
     def _something_to_fit(self) -> GapFitConfig:

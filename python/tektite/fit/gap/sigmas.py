@@ -7,9 +7,7 @@ import numpy as np
 
 from tektite.data import Frame
 from tektite.errors import DataError
-from tektite.fit.gap.config import GapFitConfig
-
-_FRAME_KEYS = {"energy": "energy_sigma", "forces": "force_sigma", "virial": "virial_sigma"}
+from tektite.fit.gap.config import FRAME_SIGMAS, GapFitConfig
 
 
 def sigmas_of(frame: Frame, config: GapFitConfig) -> dict[str, float]:
@@ -22,18 +20,17 @@ def sigmas_of(frame: Frame, config: GapFitConfig) -> dict[str, float]:
     """
     result = {}
     group = config.groups.get(frame.group)
-    for name, key in _FRAME_KEYS.items():
+    info = frame.atoms.info
+    for name, key in FRAME_SIGMAS.items():
         value = None if group is None else getattr(group, name)
         result[name] = getattr(config.sigma, name) if value is None else value
-        if key in frame.atoms.info:
+        if key in info:
             try:
-                result[name] = float(frame.atoms.info[key])
+                result[name] = float(info[key])
             except (TypeError, ValueError):
                 result[name] = np.nan
             if not result[name] > 0:
-                raise DataError(
-                    f"{frame.label}: {key} is {frame.atoms.info[key]!r}, not a positive number"
-                )
+                raise DataError(f"{frame.label}: {key} is {info[key]!r}, not a positive number")
     return result
 
 
@@ -51,7 +48,7 @@ class SigmaWeights:
 
     def __call__(self, frame: Frame) -> tuple[float, float, float]:
         """Return the factors of energy, forces and virial."""
-        root = np.sqrt(len(frame.atoms))
+        root = np.sqrt(frame.n_atoms)
         sigma = sigmas_of(frame, self._config)
         return (
             1.0 / (sigma["energy"] * root),

@@ -110,6 +110,11 @@ class NeuralFitConfig(BaseFitConfig):
         """See `BaseFitConfig`."""
         return "loss.groups", self.loss.groups
 
+    @property
+    def frame_keys(self) -> Collection[str]:
+        """See `BaseFitConfig`."""
+        return self.loss.weighting.frame_keys
+
     @model_validator(mode="after")
     def _sections_of_the_descriptor(self) -> NeuralFitConfig:
         if self.descriptor.kind == "soap":
