@@ -41,6 +41,7 @@ SECTIONS = (
     "gap_fits",
     "soap_and_gap",
     "training",
+    "large_fits",
 )
 
 _STDOUT = Path("-")

@@ -233,7 +233,7 @@ def test_dry_run_writes_nothing(frames, tmp_path: Path) -> None:
     path = write_config(tmp_path / "a", frames, stages=[QUICK])
     before = set(path.parent.iterdir())
     out = finish(path, "--dry-run")
-    assert "functions of Si" in out and "memory, together" in out and "time, training" in out
+    assert "functions of Si" in out and "memory, at most" in out and "time, training" in out
     assert set(path.parent.iterdir()) == before
 
 

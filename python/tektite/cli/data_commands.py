@@ -54,7 +54,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Compare a model with reference data: errors by group of frames."""
-    from tektite.data import DataKeys, read_frames
+    from tektite.data import DataKeys, iterate_frames, pack_frames
     from tektite.evaluation import evaluate as evaluate_systems
     from tektite.files import write_atomically
     from tektite.potential import load
@@ -64,7 +64,7 @@ def evaluate(
     keys = DataKeys(
         _none(energy_key), _none(forces_key), _none(stress_key), stress_convention, group_key
     )
-    frames = read_frames(data, keys)
+    frames = pack_frames(iterate_frames(data, keys))
     console = output()
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         systems = progress.track((frame.atoms for frame in frames), len(frames), description="")
@@ -173,7 +173,7 @@ def _estimate(path: Path) -> None:
     if config.family != "ace":
         raise UnsupportedError(f"{path}: --dry-run knows nothing about family {config.family}")
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        train = read_sets(config, progress)["train"]
-        result = estimate(config, train, progress)
+        frames = read_sets(config, progress)
+        result = estimate(config, frames["train"], frames["test"], progress)
     console.print(result.rich_table())
     console.print("Times are from a few frames on this machine as busy as it is now.")

@@ -74,6 +74,21 @@ class Frame:
         return self.atoms.numbers
 
     @property
+    def positions(self) -> NDArray[np.float64]:
+        """Positions, (n, 3) angstrom."""
+        return self.atoms.positions
+
+    @property
+    def cell(self) -> NDArray[np.float64]:
+        """Lattice vectors, the rows of (3, 3), angstrom."""
+        return self.atoms.cell.array
+
+    @property
+    def pbc(self) -> NDArray[np.bool_]:
+        """Whether periodic along each lattice vector, (3,)."""
+        return self.atoms.pbc
+
+    @property
     def n_atoms(self) -> int:
         """Number of atoms."""
         return len(self.numbers)

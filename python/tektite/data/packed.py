@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -68,15 +67,29 @@ class PackedFrame(Frame):
         return self._block.numbers[self._atoms_place]
 
     @property
+    def positions(self) -> NDArray[np.float64]:
+        """See `Frame`."""
+        return self._block.positions[self._atoms_place]
+
+    @property
+    def cell(self) -> NDArray[np.float64]:
+        """See `Frame`."""
+        return self._block.cells[self._k]
+
+    @property
+    def pbc(self) -> NDArray[np.bool_]:
+        """See `Frame`."""
+        return self._block.periodic[self._k]
+
+    @property
     def atoms(self) -> Atoms:  # type: ignore[override]
         """The structure, with those entries of `info` that were to be kept."""
-        block, k = self._block, self._k
         return Atoms(
             numbers=self.numbers,
-            positions=block.positions[self._atoms_place],
-            cell=block.cells[k],
-            pbc=block.periodic[k],
-            info=block.info[k],
+            positions=self.positions,
+            cell=self.cell,
+            pbc=self.pbc,
+            info=self._block.info[self._k],
         )
 
     @property
@@ -145,12 +158,3 @@ def _packed(frames: Iterable[Frame], keep: Collection[str]) -> Iterator[Frame]:
 def _block_frames(frames: Sequence[Frame], keep: Collection[str]) -> Iterator[Frame]:
     block = _Block(frames, keep)
     return (PackedFrame(block, k) for k in range(len(frames)))
-
-
-def held_bytes(frames: Iterable[Any]) -> int:
-    """Bytes that frames take: those of their arrays, and what Python needs for each, roughly."""
-    total = 0
-    for frame in frames:
-        packed = isinstance(frame, PackedFrame)
-        total += (57 if packed else 64) * frame.n_atoms + (400 if packed else 2500)
-    return total

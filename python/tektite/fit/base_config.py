@@ -168,6 +168,14 @@ class BaseFitConfig(Section):
     threads: int | None = Field(
         None, ge=1, description="Number of threads; null: as everywhere in Tektite."
     )
+    memory_limit: float | None = Field(
+        None,
+        gt=0,
+        description="Largest memory that the fit may take, GiB; null: what is free when it begins. "
+        "How much it will take is printed before. Where that is too much, less is done at once "
+        "and neighbour lists are made anew in each step, with the same result; where even that is "
+        "too much, the fit does not begin.",
+    )
 
     @field_validator("elements")
     @classmethod

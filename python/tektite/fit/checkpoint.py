@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tektite.errors import DataError
 from tektite.files import write_atomically
 
 
-def fingerprint(config: dict[str, Any], arrays: Sequence[NDArray]) -> str:
+def fingerprint(config: dict[str, Any], arrays: Iterable[NDArray]) -> str:
     """SHA-256 of a configuration and of data: a checkpoint belongs to one such pair."""
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for array in arrays:

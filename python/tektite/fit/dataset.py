@@ -133,12 +133,14 @@ class Distances:
 
     minimum: smallest distance of the pair, 0 where the data have none within the cutoff. nearest:
     mean distance of an atom's nearest neighbour of the other element, from covalent radii where
-    the data have none. isolated: for each frame, whether no atom has a neighbour.
+    the data have none. isolated: for each frame, whether no atom has a neighbour. n_edges: number
+    of neighbours of all atoms.
     """
 
     minimum: NDArray[np.float64]
     nearest: NDArray[np.float64]
     isolated: list[bool]
+    n_edges: int = 0
 
     def minimum_or_estimate(self) -> NDArray[np.float64]:
         """`minimum`, with 0.9 times the sum of covalent radii where the data have no pair."""
@@ -158,13 +160,14 @@ def measure_distances(
     n = len(elements)
     minimum = np.full((n, n), np.inf)
     sums, counts = np.zeros((n, n)), np.zeros((n, n))
-    isolated = []
+    isolated, n_edges = [], 0
     for frame in frames:
         species = species_of(frame, elements)
         i, j, d = neighbor_list("ijd", frame.atoms, float(cutoffs.max()))
         within = d < cutoffs[species[i], species[j]]
         i, j, d = i[within], j[within], d[within]
         isolated.append(len(d) == 0)
+        n_edges += len(d)
         if len(d) and d.min() < 1e-3:
             pair = int(np.argmin(d))
             raise DataError(f"{frame.label}: atoms {i[pair]} and {j[pair]} are on the same place")
@@ -181,7 +184,7 @@ def measure_distances(
     radii = np.array([covalent_radii[atomic_numbers[s]] for s in elements])
     sums, counts = sums + sums.T, counts + counts.T
     nearest = np.where(counts > 0, sums / np.maximum(counts, 1), radii[:, None] + radii[None, :])
-    return Distances(np.where(np.isfinite(minimum), minimum, 0.0), nearest, isolated)
+    return Distances(np.where(np.isfinite(minimum), minimum, 0.0), nearest, isolated, n_edges)
 
 
 def energies_of_atoms_apart(
@@ -259,9 +262,9 @@ def make_targets(
     for frame in frames:
         species = species_of(frame, elements)
         weights = weights_of(frame)
-        a, fixed = frame.atoms, None
+        fixed = None
         if evaluator is not None:
-            fixed = evaluator.evaluate(a.numbers, a.positions, a.cell.array, a.pbc)
+            fixed = evaluator.evaluate(frame.numbers, frame.positions, frame.cell, frame.pbc)
         energy, forces, virial = None, None, None
         if frame.energy is not None and weights[0] > 0:
             energy = frame.energy - float(energies[species].sum())
@@ -273,7 +276,7 @@ def make_targets(
                 forces = forces - fixed["forces"]
         if frame.stress is not None and weights[2] > 0:
             stress = frame.stress - (0.0 if fixed is None else fixed["stress"])
-            virial = -a.get_volume() * stress
+            virial = -frame.atoms.get_volume() * stress
         target = Target(frame, species, energy, forces, virial, *weights)
         if target.n_rows > 0:
             targets.append(target)

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from rich.progress import Progress
 from rich.table import Table
 
 from tektite.data import Frame
+from tektite.fit.ace_memory import plan_memory
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import Target
 from tektite.fit.least_squares import triangular_factor
@@ -29,8 +31,9 @@ _SAMPLE_ATOMS = 300
 class Estimate:
     """What a fit will need.
 
-    functions: by element and rank. rows: of the design matrix. memory: bytes, by purpose; seconds:
-    by purpose, from timings of a few frames here and now.
+    functions: by element and rank. rows: of the design matrix. memory: bytes in all at the height
+    of each step; most_memory: the largest of them; seconds: by purpose, from timings of a few
+    frames here and now.
     """
 
     n_frames: int
@@ -41,6 +44,7 @@ class Estimate:
     n_rows: int
     threads: int
     memory: dict[str, float]
+    most_memory: float
     seconds: dict[str, float]
 
     @property
@@ -62,7 +66,7 @@ class Estimate:
         table.add_row("data", f"{self.n_rows} energies, force components and virials")
         for name, size in self.memory.items():
             table.add_row(f"memory, {name}", f"{size / 2**20:.0f} MiB")
-        table.add_row("memory, together", f"{sum(self.memory.values()) / 2**20:.0f} MiB")
+        table.add_row("memory, at most", f"{self.most_memory / 2**20:.0f} MiB")
         for name, seconds in self.seconds.items():
             table.add_row(f"time, {name}", _duration(seconds))
         table.add_row("time, together", f"{_duration(sum(self.seconds.values()))}")
@@ -88,7 +92,10 @@ def _sample(targets: Sequence[Target]) -> list[Target]:
 
 
 def estimate(
-    config: FitConfig, train: Sequence[Frame], progress: Progress | None = None
+    config: FitConfig,
+    train: Sequence[Frame],
+    test: Sequence[Frame] = (),
+    progress: Progress | None = None,
 ) -> Estimate:
     """Estimate what `fit_frames` or `train_frames` will need.
 
@@ -129,29 +136,23 @@ def estimate(
     rate = _flops()
     seconds["QR decomposition"] = 2.0 * rows * width**2 / rate / threads
     seconds["regression"] = 20.0 * width**3 / rate / threads
-    matrix = 8.0 * width**2
-    block = 8.0 * width * (max(2 * model.n_functions, 1000) + max(t.n_rows for t in targets))
-    memory = {
-        "frames": sum(48.0 * f.n_atoms + 4000.0 for f in train),
-        "design matrix": (threads + 1) * block,
-        "regression": 6 * matrix,
-    }
+    plan = plan_memory(config, problem, threads, sum(f.n_atoms for f in [*train, *test]))
     n_parameters = model.n_functions
+    exponents: ArrayLike = training.embedding.exponents if training else [1.0]
+    if start is not None:
+        exponents = start.extended(start.exponents, len(elements))
     trainable = TrainableAce(
         model.config,
         elements,
         model.bonds,
-        prefactors=[1.0] * (len(training.embedding.exponents) if training else 1),
-        exponents=training.embedding.exponents if training else [1.0],
+        prefactors=np.ones_like(exponents),
+        exponents=exponents,
         radial=training.radial if training else "fixed",
         fit_prefactors=bool(training and training.embedding.fit_prefactors),
         fit_exponents=bool(training and training.embedding.fit_exponents),
     )
     prepared = trainable.prepare(
-        [
-            (t.frame.atoms.positions, t.frame.atoms.cell.array, t.frame.atoms.pbc, t.species)
-            for t in sample
-        ],
+        [(t.frame.positions, t.frame.cell, t.frame.pbc, t.species) for t in sample],
         threads,
     )
     if training is not None:
@@ -168,13 +169,6 @@ def estimate(
         # Line searches need about a tenth more evaluations than there are iterations.
         seconds["training, at most"] = 1.1 * once * n_iterations * folds
         n_parameters = trainable.n_parameters
-        memory["neighbour lists"] = prepared.memory * share
-        memory["preconditioner"] = matrix * (1 + len(training.embedding.exponents))
-        memory["optimizer"] = (
-            8.0
-            * n_parameters
-            * max(n_parameters if s.optimizer == "bfgs" else 2 * s.memory for s in training.stages)
-        )
     return Estimate(
         len(train),
         sum(f.n_atoms for f in train),
@@ -183,7 +177,8 @@ def estimate(
         n_parameters,
         rows,
         threads,
-        memory,
+        plan.memory.levels,
+        plan.memory.total,
         seconds,
     )
 

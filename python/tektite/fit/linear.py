@@ -202,15 +202,29 @@ def fit_linear(
     start: a model whose elements, basis, bonds, isolated atoms and baseline are to be used.
     """
     progress = progress or Progress(disable=True)
-    threads = config.threads or default_threads()
     problem = prepare_linear(config, train, progress, say, start)
+    return solve_linear(config, problem, progress, say)
+
+
+def solve_linear(
+    config: FitConfig,
+    problem: LinearProblem,
+    progress: Progress,
+    say: Callable[[str], None],
+    at_once: int | None = None,
+) -> LinearFit:
+    """Find the coefficients; arguments as `fit_linear`.
+
+    at_once: blocks of the design matrix that are in memory; None: one for each thread.
+    """
+    threads = config.threads or default_threads()
     model, targets, free = problem.model, problem.data.targets, problem.free
     density = config.prior.density or model.density_scale(targets)
     sizes = model.expected_sizes(config.prior, density)
     say(f"{model.n_functions} functions, {problem.data.n_rows} data in {len(targets)} frames")
     # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
     with threadpool_limits(1, "blas"):
-        factors = _accumulate(model, targets, free, config, threads, progress)
+        factors = _accumulate(model, targets, free, config, at_once or threads, progress)
     with threadpool_limits(threads, "blas"):
         task = progress.add_task("regression", total=None)
         solution, factor = _solve(config, factors, sizes)

@@ -17,6 +17,11 @@ from tektite.fit.dataset import Target
 from tektite.fit.least_squares import triangular_factor
 
 
+def block_limit(n_functions: int) -> int:
+    """Rows of the design matrix that are worked on at once, if a frame has not more."""
+    return max(2 * n_functions, 1000)
+
+
 class LinearAce:
     """All independent ACE functions within limits, for given bonds.
 
@@ -67,8 +72,8 @@ class LinearAce:
         total, atoms = 0.0, 0
         step = max(1, sum(len(t.species) for t in targets) // n_atoms)
         for target in targets[::step] if step < len(targets) else targets[:1]:
-            a = target.frame.atoms
-            values = descriptor.values(a.positions, target.species, a.cell.array, a.pbc)
+            f = target.frame
+            values = descriptor.values(f.positions, target.species, f.cell, f.pbc)
             centers = factors["center"][square]
             mine = target.species[:, None] == centers[None, :]
             per_atom = (np.abs(values[:, square]) * per_m * mine).sum(axis=1) / mine.sum(axis=1)
@@ -97,7 +102,7 @@ class LinearAce:
         Yields (number of rows, factor).
         """
         blocks: list[list[Target]] = []
-        limit = max(2 * self.n_functions, 1000)
+        limit = block_limit(self.n_functions)
         for target in targets:
             if not blocks or sum(t.n_rows for t in blocks[-1]) + target.n_rows > limit:
                 blocks.append([])
@@ -128,10 +133,10 @@ class LinearAce:
 
     def _fill(self, target: Target, rows: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         """Weighted rows of one target, (n_rows, K): energy, forces, virial, what it has of them."""
-        a = target.frame.atoms
+        frame = target.frame
         derivatives = target.forces is not None or target.virial is not None
         energies, forces, virials = self.descriptor.design(
-            a.positions, target.species, a.cell.array, a.pbc, derivatives
+            frame.positions, target.species, frame.cell, frame.pbc, derivatives
         )
         begin = 0
         if target.energy is not None:

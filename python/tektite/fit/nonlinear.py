@@ -65,8 +65,8 @@ def _pair_densities(linear: LinearFit, n_targets: int = 50) -> tuple[NDArray[np.
     centers = functions["center"][pair]
     sums, counts = np.zeros(len(linear.elements)), np.zeros(len(linear.elements))
     for target in linear.targets[:: max(1, len(linear.targets) // n_targets)]:
-        a = target.frame.atoms
-        values = linear.model.descriptor.values(a.positions, target.species, a.cell.array, a.pbc)
+        f = target.frame
+        values = linear.model.descriptor.values(f.positions, target.species, f.cell, f.pbc)
         for e in range(len(linear.elements)):
             mine = target.species == e
             sums[e] += values[np.ix_(mine, pair[centers == e])].sum()
@@ -274,8 +274,11 @@ def train_nonlinear(
     threads: int,
     watch: Callable[[int, int, Row | None], None] = lambda stage, iteration, row: None,
     start_model: Start | None = None,
+    hold: float = float("inf"),
 ) -> NonlinearFit:
     """Train on the targets of a linear fit, beginning with its result or with a model of a file.
+
+    hold: bytes of neighbour lists to keep.
 
     Raises
     ------
@@ -288,8 +291,11 @@ def train_nonlinear(
     else:
         model, known = make_model_from(linear, start_model, start_model.basis(basis), config)
         new_functions = np.flatnonzero(~known)
-    data = make_data_set(model, linear.targets, config.huber, threads)
-    held = make_data_set(model, validation, config.huber, threads) if validation else None
+    data = make_data_set(model, linear.targets, config.huber, threads, hold)
+    held = None
+    if validation:
+        left = hold - data.prepared.memory
+        held = make_data_set(model, validation, config.huber, threads, left)
     penalties = make_penalties(model, linear, config)
     problem = Problem(model, data, linear.free, linear.solution.noise, penalties, threads)
     shifts = linear.solution.free if start_model is None else np.zeros(linear.free.shape[1])

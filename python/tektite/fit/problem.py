@@ -30,14 +30,16 @@ class DataSet:
 
 
 def make_data_set(
-    model: TrainableAce, targets: Sequence[Target], huber: HuberConfig | None, threads: int
+    model: TrainableAce,
+    targets: Sequence[Target],
+    huber: HuberConfig | None,
+    threads: int,
+    hold: float = float("inf"),
 ) -> DataSet:
-    """Make the neighbour lists of targets."""
-    frames = [
-        (t.frame.atoms.positions, t.frame.atoms.cell.array, t.frame.atoms.pbc, t.species)
-        for t in targets
-    ]
-    return DataSet(model.prepare(frames, threads), Objective(targets, len(model.elements), huber))
+    """Make the neighbour lists of targets, and keep `hold` bytes of them."""
+    frames = [(t.frame.positions, t.frame.cell, t.frame.pbc, t.species) for t in targets]
+    objective = Objective(targets, len(model.elements), huber)
+    return DataSet(model.prepare(frames, threads, hold), objective)
 
 
 class Problem:

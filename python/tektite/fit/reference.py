@@ -17,7 +17,7 @@ from tektite.fit.config_file import section_of
 from tektite.fit.loss_config import LossConfig
 
 # At the end of the top level, after all that is special about a family.
-_LAST = ("output", "threads")
+_LAST = ("output", "threads", "memory_limit")
 
 
 def _type_name(annotation: Any) -> str:

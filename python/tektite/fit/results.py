@@ -162,6 +162,7 @@ def write_results(
                     "data": True,
                     "output": True,
                     "threads": True,
+                    "memory_limit": True,
                     "training": {"validation", "start"},
                 },
             ),

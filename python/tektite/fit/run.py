@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tektite.data import Frame
+from tektite.fit.ace_memory import plan_memory
 from tektite.fit.committee import COMMITTEE, draw_committee
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import Distances
 from tektite.fit.export import ace_contents, posterior_arrays, sum_contents
-from tektite.fit.linear import fit_linear
+from tektite.fit.linear import prepare_linear, solve_linear
 from tektite.fit.model import LinearAce
 from tektite.fit.regression import Solution
 from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
@@ -65,12 +66,18 @@ def fit_frames(
         The data do not fit together or hold nothing to fit; names file and frame.
     ValueError
         The configuration makes no sense for these data; names the key.
+    MemoryError
+        The fit would take more memory than `memory_limit`.
     """
     if config.training is not None:
         raise ValueError("'training' asks for a non-linear model: use train_frames")
     progress = progress or Progress(disable=True)
     threads = config.threads or default_threads()
-    linear = fit_linear(config, train, progress, say)
+    problem = prepare_linear(config, train, progress, say)
+    n_atoms = sum(f.n_atoms for frames in (train, test) for f in frames)
+    plan = plan_memory(config, problem, threads, n_atoms)
+    plan.check(say)
+    linear = solve_linear(config, problem, progress, say, plan.at_once)
     say(linear.data.describe(linear.energies))
     ace = ace_contents(linear.model, linear.solution.coefficients, linear.energies)
     ace[1].update(posterior_arrays(linear.model, linear.solution))

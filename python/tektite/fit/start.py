@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ class Start:
             new = minimum[:n, :n]
             both = np.where((new > 0) & (old > 0), np.minimum(new, old), np.maximum(new, old))
             minimum[:n, :n] = both
-        return Distances(minimum, measured.nearest, measured.isolated)
+        return dataclasses.replace(measured, minimum=minimum)
 
     def extended(self, values: Array, n_elements: int) -> Array:
         """Prefactors or exponents (n_elements, n_density); new elements get those of the first."""

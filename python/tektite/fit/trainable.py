@@ -15,57 +15,14 @@ from tektite import _core
 from tektite.errors import DataError
 from tektite.fit.config import BasisConfig
 from tektite.fit.export import Contents
+from tektite.fit.prepared_frames import PreparedFrames, Structure
 from tektite.potential import default_threads
 
-Structure = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
 EmbeddingKind = Literal["FinnisSinclair", "FinnisSinclairShiftedScaled"]
 RadialKind = Literal["fixed", "all", "pair", "bond"]
 
 # The core density is zero in trainable models: these values only have to be valid.
 _CORE_CUTOFFS = {"rho_core_cutoff": 1e5, "drho_core_cutoff": 250.0}
-
-
-class PreparedFrames:
-    """Frames with their neighbour lists, for all steps of a training.
-
-    Attributes
-    ----------
-    n_atoms : array of int64, shape (n_frames,)
-    offsets : array of int64, shape (n_frames + 1,)
-        The atoms of frame f are offsets[f] .. offsets[f + 1] in arrays over all atoms.
-    """
-
-    def __init__(self, frames: Sequence[Structure], n_elements: int, cutoff: float, threads: int):
-        self.n_atoms = np.array([len(np.atleast_1d(f[3])) for f in frames], dtype=np.int64)
-        self.offsets = np.concatenate([[0], np.cumsum(self.n_atoms)]).astype(np.int64)
-        n = len(frames)
-        positions = [np.reshape(np.asarray(f[0], dtype=np.float64), (-1, 3)) for f in frames]
-        for k, p in enumerate(positions):
-            if len(p) != self.n_atoms[k]:
-                raise ValueError(f"frame {k}: {len(p)} positions but {self.n_atoms[k]} species")
-        self._frames = _core.TrainingFrames(
-            np.concatenate([np.empty((0, 3)), *positions]),
-            np.concatenate([np.empty(0, np.int32), *(np.atleast_1d(f[3]) for f in frames)]),
-            self.offsets,
-            np.array([np.asarray(f[1], dtype=np.float64) for f in frames]).reshape(n, 3, 3),
-            np.array([np.broadcast_to(f[2], 3) for f in frames], dtype=bool).reshape(n, 3),
-            n_elements,
-            cutoff,
-            threads,
-        )
-
-    def __len__(self) -> int:
-        return len(self.n_atoms)
-
-    @property
-    def n_edges(self) -> int:
-        """Number of neighbours of all atoms."""
-        return self._frames.n_edges
-
-    @property
-    def memory(self) -> int:
-        """Bytes held."""
-        return self._frames.memory
 
 
 class TrainableAce:
@@ -252,11 +209,14 @@ class TrainableAce:
             coefficients[:, 0] = linear
         self.coefficients = coefficients
 
-    def prepare(self, frames: Sequence[Structure], threads: int | None = None) -> PreparedFrames:
+    def prepare(
+        self, frames: Sequence[Structure], threads: int | None = None, hold: float = float("inf")
+    ) -> PreparedFrames:
         """Make the neighbour lists of frames (positions, cell, pbc, species).
 
         positions: (n, 3) Å; cell: (3, 3) Å, rows are lattice vectors; pbc: 3 bools; species: (n,)
-        indices of elements.
+        indices of elements. hold: bytes of neighbour lists that are kept; the others are made anew
+        whenever they are needed, with the same results.
 
         Raises
         ------
@@ -264,10 +224,15 @@ class TrainableAce:
             Names the frame that makes no sense.
         """
         threads = threads or default_threads()
-        return PreparedFrames(frames, len(self.elements), self.cutoff, threads)
+        return PreparedFrames(frames, len(self.elements), self.cutoff, threads, hold)
 
     def _indices(self, frames: PreparedFrames, indices: ArrayLike | None) -> NDArray[np.int64]:
-        return np.arange(len(frames)) if indices is None else np.asarray(indices, dtype=np.int64)
+        if indices is None:
+            return np.arange(len(frames))
+        chosen = np.asarray(indices, dtype=np.int64)
+        for frame in chosen[(chosen < 0) | (chosen >= len(frames))]:
+            raise ValueError(f"frame {frame} is not one of the {len(frames)} that were prepared")
+        return chosen
 
     def evaluate(
         self,
@@ -282,9 +247,14 @@ class TrainableAce:
         each other in the order of `indices`. Virials: xx yy zz yz xz xy, minus volume times stress.
         forces: False leaves forces and virials empty. The results do not depend on `threads`.
         """
-        return self._trainer.evaluate(
-            frames._frames, self._indices(frames, indices), threads or default_threads(), forces
-        )
+        threads = threads or default_threads()
+        parts = [
+            self._trainer.evaluate(part, places, threads, forces)
+            for part, places, _ in frames.parts(self._indices(frames, indices))
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(np.concatenate(values) for values in zip(*parts))
 
     def gradient(
         self,
@@ -300,11 +270,27 @@ class TrainableAce:
         dL_denergies: (n,); dL_dforces: (N, 3); dL_dvirials: (n, 6); None: L does not depend on it.
         The result does not depend on `threads`.
         """
-        empty = np.empty(0)
-        given = [empty if d is None else d for d in (dL_denergies, dL_dforces, dL_dvirials)]
-        full = self._trainer.gradient(
-            frames._frames, self._indices(frames, indices), threads or default_threads(), *given
-        )
+        threads = threads or default_threads()
+        chosen = self._indices(frames, indices)
+        sizes = (len(chosen), int(frames.n_atoms[chosen].sum()), len(chosen))
+        given = []
+        for d, size in zip((dL_denergies, dL_dforces, dL_dvirials), sizes):
+            given.append(None if d is None else np.asarray(d, dtype=np.float64))
+            if d is not None and len(given[-1]) != size:
+                raise ValueError(
+                    f"derivatives of the loss have a wrong size: {len(given[-1])}, not {size}"
+                )
+        full = np.zeros(len(self._parameter_of))
+        done = [0, 0, 0]
+        for part, places, which in frames.parts(chosen):
+            ends = [done[0] + len(which), done[1] + int(frames.n_atoms[which].sum())]
+            ends.append(ends[0])
+            pieces = [
+                np.empty(0) if d is None else d[begin:end]
+                for d, begin, end in zip(given, done, ends)
+            ]
+            full += self._trainer.gradient(part, places, threads, *pieces)
+            done = ends
         return np.bincount(self._places, full[self._is_parameter], self._n_parameters)
 
     def contents(self, isolated_energies: ArrayLike) -> Contents:

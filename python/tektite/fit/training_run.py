@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from rich.progress import Progress
 from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.evaluation import Evaluation
+from tektite.fit.ace_memory import plan_memory
 from tektite.fit.checkpoint import Checkpoint, fingerprint
 from tektite.fit.committee import COMMITTEE
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import Target
 from tektite.fit.export import Contents, potential_of, sum_contents
-from tektite.fit.linear import LinearFit, fit_linear
+from tektite.fit.linear import LinearFit, prepare_linear, solve_linear
 from tektite.fit.nonlinear import NonlinearFit, train_nonlinear
 from tektite.fit.results import errors_of
 from tektite.fit.start import Start
@@ -76,7 +77,7 @@ def split_frames(
     DataError
         Nothing would be left to train on.
     """
-    several = [k for k, frame in enumerate(frames) if len(frame.atoms) > 1]
+    several = [k for k, frame in enumerate(frames) if frame.n_atoms > 1]
     n = max(1, round(fraction * len(several))) if fraction > 0 else 0
     if n and n >= len(several):
         raise DataError(
@@ -98,15 +99,18 @@ def _targets(linear: LinearFit, frames: Sequence[Frame]) -> list[Target]:
 
 
 def _fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
-    arrays: list[NDArray] = []
-    for frames in sets.values():
-        for f in frames:
-            arrays += [f.atoms.numbers, f.atoms.positions, f.atoms.cell.array, f.atoms.pbc]
-            arrays += [np.array(v) for v in (f.energy, f.forces, f.stress) if v is not None]
-    described = config.model_dump(mode="json", by_alias=True, exclude={"data", "output", "threads"})
+    def arrays() -> Iterator[NDArray]:
+        for frames in sets.values():
+            for f in frames:
+                yield from (f.numbers, f.positions, f.cell, f.pbc)
+                yield from (np.array(v) for v in (f.energy, f.forces, f.stress) if v is not None)
+
+    described = config.model_dump(
+        mode="json", by_alias=True, exclude={"data", "output", "threads", "memory_limit"}
+    )
     if config.training is not None and config.training.start is not None:
         described["start"] = sha256(config.training.start)
-    return fingerprint(described, arrays)
+    return fingerprint(described, arrays())
 
 
 def _compare(
@@ -131,6 +135,7 @@ def _train(
     config: FitConfig,
     train: Sequence[Frame],
     validation: Sequence[Frame],
+    test: Sequence[Frame],
     checkpoint: Checkpoint,
     progress: Progress,
     say: Callable[[str], None],
@@ -143,10 +148,14 @@ def _train(
     if config.training.start is not None:
         start = Start(config.training.start)
         start.check(config)
-    linear = fit_linear(config, train, progress, say, start)
+    problem = prepare_linear(config, train, progress, say, start)
+    n_atoms = sum(f.n_atoms for frames in (train, validation, test) for f in frames)
+    plan = plan_memory(config, problem, threads, n_atoms)
+    plan.check(say)
+    linear = solve_linear(config, problem, progress, say, plan.at_once)
     held = _targets(linear, validation)
     nonlinear = train_nonlinear(
-        linear, config.basis, config.training, held, checkpoint, threads, watch, start
+        linear, config.basis, config.training, held, checkpoint, threads, watch, start, plan.hold
     )
     ace = nonlinear.model.contents(nonlinear.energies)
     regression = config.regression
@@ -189,7 +198,7 @@ def train_frames(
     fold_tables = _train_folds(config, kept, progress, say)
     checkpoint = Checkpoint(folder, _fingerprint(config, {"train": kept, "validation": held}))
     linear, nonlinear, potential, contents = _train(
-        config, kept, held, checkpoint, progress, say, watch, with_committee=True
+        config, kept, held, test, checkpoint, progress, say, watch, with_committee=True
     )
     before = potential_of(linear.contents(), "linear")
     tables, linear_tables, evaluations = {}, {}, {}
@@ -226,7 +235,7 @@ def _train_folds(
         out = [f for f, p in zip(frames, part) if p == fold]
         nothing: Watch = lambda stage, iteration, row: None  # noqa: E731
         *_, potential, _ = _train(
-            config, rest, [], Checkpoint(None, ""), progress, lambda text: None, nothing, False
+            config, rest, [], out, Checkpoint(None, ""), progress, lambda text: None, nothing, False
         )
         tables.append(errors_of(potential, out, [], threads, progress)[1]["train"])
     return tables

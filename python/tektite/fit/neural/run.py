@@ -89,7 +89,7 @@ def _scaling(
 def _identity(config: NeuralFitConfig, frames: Sequence[Frame], member: int) -> str:
     """Tells apart fits that must not go on from each other's checkpoints."""
     digest = hashlib.sha256()
-    settings = config.model_dump(mode="json", exclude={"data", "output", "threads"})
+    settings = config.model_dump(mode="json", exclude={"data", "output", "threads", "memory_limit"})
     settings["optimiser"].pop("checkpoint_seconds")
     settings["network"].pop("members")
     digest.update(json.dumps([settings, member], sort_keys=True).encode())
