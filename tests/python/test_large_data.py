@@ -200,23 +200,32 @@ def test_fewer_blocks_at_once_where_memory_is_short(frames: list[Frame]) -> None
     assert estimate(limited, frames).memory["design matrix"] <= limit * 2**30
 
 
+# Runs a command line and says what memory it took; not the parent's `ru_maxrss`, which counts what
+# the parent itself had taken before.
+_PROGRAM = """
+import atexit
+from pathlib import Path
+from tektite.cli.app import app
+from tektite.fit.memory import largest
+atexit.register(lambda: print("taken:", largest()))
+app()
+"""
+
+
 def _fit(path: Path) -> tuple[float, float]:
     """Bytes that a fit said it would take, and took."""
-    command = [sys.executable, "-c", "from tektite.cli.app import app; app()", "fit", path.name]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "300"}
-    log = path.with_suffix(".txt")
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            command, cwd=path.parent, stdout=output, stderr=subprocess.STDOUT, env=environment
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    text = log.read_text()
-    assert process.returncode == 0, text
-    found = re.search(r"memory: about ([0-9.]+) (MiB|GiB) at most", text)
-    assert found is not None
-    unit = {"MiB": 2.0**20, "GiB": 2.0**30}[found[2]]
-    return float(found[1]) * unit, usage.ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
+    result = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, "fit", path.name],
+        cwd=path.parent,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "300"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    said = re.search(r"memory: about ([0-9.]+) (MiB|GiB) at most", result.stdout)
+    taken = re.search(r"taken: ([0-9.]+)", result.stdout)
+    assert said is not None and taken is not None
+    return float(said[1]) * {"MiB": 2.0**20, "GiB": 2.0**30}[said[2]], float(taken[1])
 
 
 @pytest.mark.parametrize("training", [None, {"stages": [{"iterations": 2}], "radial": "all"}])

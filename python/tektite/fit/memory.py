@@ -19,6 +19,16 @@ def resident() -> float:
     status = Path("/proc/self/statm")
     if status.is_file():
         return float(status.read_text().split()[1]) * resource.getpagesize()
+    return largest()
+
+
+def largest() -> float:
+    """Bytes that this process has taken at most."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # `ru_maxrss` would count the program that started this one.
+        line = next(s for s in status.read_text().splitlines() if s.startswith("VmHWM"))
+        return 1024.0 * float(line.split()[1])
     unit = 1 if sys.platform == "darwin" else 1024
     return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * unit
 
