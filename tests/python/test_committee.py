@@ -134,7 +134,7 @@ def test_committee_of_a_trained_model() -> None:
     config = small_config(
         basis=basis,
         training={"stages": [{"optimizer": "lbfgs", "iterations": 5}], "radial": "all"},
-        regression={"committee": n_members},
+        committee={"members": n_members},
         isolated_energies={"Si": 0.0},
         threads=1,
     )

@@ -39,7 +39,12 @@ def test_reference_in_the_documentation_is_up_to_date() -> None:
         ({**MINIMAL, "elements": ["Si", "Si"]}, ["'elements'", "different"]),
         ({**MINIMAL, "isolated_energies": "guess"}, ["'isolated_energies'", "from_data"]),
         ({**MINIMAL, "regression": {"method": "fixed"}}, ["'regression'", "strength"]),
-        ({**MINIMAL, "regression": {"committee": 1}}, ["'regression.committee'", "at least 2"]),
+        ({**MINIMAL, "committee": {"members": 1}}, ["'committee.members'", "at least 2"]),
+        ({**MINIMAL, "committee": {"kind": "seed"}}, ["committee.kind", "linear fit", "bootstrap"]),
+        (
+            {**MINIMAL, "committee": {"members": 4}, "regression": {"posterior": False}},
+            ["committee", "regression.posterior: true"],
+        ),
         ({**MINIMAL, "radial": {"lambda_": 3.0}}, ["'radial.lambda_'", "'lambda'"]),
         ({**MINIMAL, "radial": {"envelope": 1.0}}, ["'radial.envelope'"]),
         ({"data": {"train": "x", "stress_convention": "bar"}}, ["stress_convention", "'bar'"]),

@@ -56,8 +56,8 @@ def plan_memory(config: FitConfig, problem: LinearProblem, threads: int, n_atoms
     plan = AcePlan(memory, limit, threads, at_once)
     if config.training is not None:
         _add_training(plan, config.training, problem, n_atoms)
-        if config.regression.posterior and config.regression.committee:
-            _add_linear(memory, config, problem, at_once, "committee: ")
+    if config.has_committee and (config.training or config.committee.kind == "bootstrap"):
+        _add_linear(memory, config, problem, at_once, "committee: ")
     memory.add_evaluation(n_atoms)
     return plan
 

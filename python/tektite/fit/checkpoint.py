@@ -7,23 +7,44 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.files import write_atomically
+from tektite.fit.config import FitConfig
+from tektite.modelfile import sha256
 
 
-def fingerprint(config: dict[str, Any], arrays: Iterable[NDArray]) -> str:
-    """SHA-256 of a configuration and of data: a checkpoint belongs to one such pair."""
-    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
+def fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
+    """SHA-256 of a configuration and of frames: a checkpoint belongs to one such pair."""
+    left_out = {"data", "output", "threads", "memory_limit"}
+    described = config.model_dump(mode="json", by_alias=True, exclude=left_out)
+    if config.training is not None and config.training.start is not None:
+        described["start"] = sha256(config.training.start)
+    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    for frames in sets.values():
+        for f in frames:
+            values = [f.numbers, f.positions, f.cell, f.pbc]
+            values += [np.array(v) for v in (f.energy, f.forces, f.stress) if v is not None]
+            for array in values:
+                digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def checkpoint_folder(config: FitConfig, restart: bool) -> Path:
+    """Folder NAME.training beside the model of a configuration; restart: delete it first."""
+    assert config.output.model is not None
+    folder = config.output.model.with_suffix(".training")
+    if restart and folder.is_dir():
+        shutil.rmtree(folder)
+    return folder
 
 
 @dataclasses.dataclass
@@ -51,7 +72,7 @@ class Checkpoint:
 
     def __init__(self, folder: Path | None, belongs_to: str):
         self.folder = folder
-        self._belongs_to = belongs_to
+        self.belongs_to = belongs_to
         if folder is not None:
             folder.mkdir(exist_ok=True)
 
@@ -76,7 +97,7 @@ class Checkpoint:
             raise DataError(
                 f"{self._file}: damaged ({error}); delete {self.folder} to begin anew"
             ) from None
-        if header["belongs_to"] != self._belongs_to:
+        if header["belongs_to"] != self.belongs_to:
             raise DataError(
                 f"{self.folder} holds a training of another configuration or other data; "
                 "'tektite fit --restart' deletes it and begins anew"
@@ -87,7 +108,7 @@ class Checkpoint:
         """Write the state, atomically."""
         if self._file is None:
             return
-        header = {"stage": state.stage, "notes": state.notes, "belongs_to": self._belongs_to}
+        header = {"stage": state.stage, "notes": state.notes, "belongs_to": self.belongs_to}
         buffer = io.BytesIO()
         np.savez(buffer, header=json.dumps(header), start=state.start, **state.optimizer)
         write_atomically(self._file, buffer.getvalue())

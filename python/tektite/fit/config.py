@@ -129,27 +129,38 @@ class RegressionConfig(Section):
         description="Keep the posterior covariance of the coefficients of a linear model in its "
         "file (4 bytes times the square of the number of functions).",
     )
-    committee: int = Field(
-        16,
-        ge=0,
-        le=256,
-        description="With `posterior`: members of the committee drawn from it, whose spread is the "
-        "uncertainty of each atom; 0: none. After a `training` they differ in the coefficients of "
-        "the first density, whose posterior is that with all other parameters as trained.",
-    )
-
-    @field_validator("committee")
-    @classmethod
-    def _members(cls, value: int) -> int:
-        if value == 1:
-            raise ValueError("a committee has at least 2 members, or 0: none")
-        return value
 
     @model_validator(mode="after")
     def _strength(self) -> RegressionConfig:
         if (self.method == "fixed") != (self.strength is not None):
             raise ValueError("strength is needed with method 'fixed', and only there")
         return self
+
+
+class CommitteeConfig(Section):
+    """Further sets of coefficients, whose spread is the uncertainty of each atom.
+
+    The model itself is that of all data and does not depend on them. All else, radial functions
+    above all, is shared by the members, so that the descriptor is evaluated once for all of them.
+    """
+
+    kind: Literal["posterior", "bootstrap", "seed"] = Field(
+        "posterior",
+        description="`posterior`: drawn from the posterior of the linear model, or, after a "
+        "`training`, of the first density with all else as trained; needs `regression.posterior`. "
+        "`bootstrap`: fitted to frames drawn with replacement, beginning with the model itself, in "
+        "the last stage of a `training`. `seed`: trained in all stages from other random "
+        "numbers; needs a `training`.",
+    )
+    members: int = Field(16, ge=0, le=256, description="Their number; 0: none.")
+    seed: int = Field(1, ge=0, description="Decides all draws.")
+
+    @field_validator("members")
+    @classmethod
+    def _members(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("a committee has at least 2 members, or 0: none")
+        return value
 
 
 class FitConfig(BaseFitConfig):
@@ -165,6 +176,7 @@ class FitConfig(BaseFitConfig):
     loss: LossConfig = Field(LossConfig(), description="See below.")
     prior: PriorConfig = Field(PriorConfig(), description="See below.")
     regression: RegressionConfig = Field(RegressionConfig(), description="See below.")
+    committee: CommitteeConfig = Field(CommitteeConfig(), description="See below.")
     training: TrainingConfig | None = Field(
         None, description="Training of a non-linear model; null: the model stays linear. See below."
     )
@@ -178,6 +190,28 @@ class FitConfig(BaseFitConfig):
     def frame_keys(self) -> Collection[str]:
         """See `BaseFitConfig`."""
         return self.loss.weighting.frame_keys
+
+    @property
+    def has_committee(self) -> bool:
+        """Whether there is to be a committee."""
+        committee = self.committee
+        return committee.members > 0 and (
+            committee.kind != "posterior" or self.regression.posterior
+        )
+
+    @model_validator(mode="after")
+    def _committee(self) -> FitConfig:
+        if self.committee.kind == "seed" and self.training is None:
+            raise ValueError(
+                "committee.kind is seed, but nothing in a linear fit is random: take bootstrap or "
+                "posterior, or add a training"
+            )
+        if self.committee.kind == "seed" and self.training and self.training.start is not None:
+            raise ValueError("committee.kind is seed, but training.start leaves nothing to chance")
+        asked = "committee" in self.model_fields_set and self.committee.members > 0
+        if asked and not self.has_committee:
+            raise ValueError("a committee of kind posterior needs regression.posterior: true")
+        return self
 
     def resolved(self, path: Path) -> dict[str, Any]:
         """See `BaseFitConfig`."""

@@ -212,15 +212,18 @@ def solve_linear(
     progress: Progress,
     say: Callable[[str], None],
     at_once: int | None = None,
+    sizes: NDArray[np.float64] | None = None,
 ) -> LinearFit:
     """Find the coefficients; arguments as `fit_linear`.
 
-    at_once: blocks of the design matrix that are in memory; None: one for each thread.
+    at_once: blocks of the design matrix that are in memory; None: one for each thread. sizes: (K,)
+    of the prior; None: as the configuration says.
     """
     threads = config.threads or default_threads()
     model, targets, free = problem.model, problem.data.targets, problem.free
-    density = config.prior.density or model.density_scale(targets)
-    sizes = model.expected_sizes(config.prior, density)
+    if sizes is None:
+        density = config.prior.density or model.density_scale(targets)
+        sizes = model.expected_sizes(config.prior, density)
     say(f"{model.n_functions} functions, {problem.data.n_rows} data in {len(targets)} frames")
     # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores.
     with threadpool_limits(1, "blas"):

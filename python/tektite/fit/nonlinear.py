@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tektite.errors import DataError
 from tektite.fit.checkpoint import Checkpoint
@@ -28,20 +28,26 @@ from tektite.fit.variables import Bounded, Scaled, Transform, Variables, Whitene
 Array = NDArray[np.float64]
 
 
-def make_model(linear: LinearFit, basis: BasisConfig, config: TrainingConfig) -> TrainableAce:
-    """Return a model whose first density is the linear one.
+def make_model(
+    linear: LinearFit, basis: BasisConfig, config: TrainingConfig, like: TrainableAce | None = None
+) -> TrainableAce:
+    """Return a model whose first density is the linear one; with the embeddings of `like`, if any.
 
     The others begin as pair densities: g_0 summed over the neighbours, scaled so that they are
     `initial_density` in the mean. So they are away from the origin, where embeddings bend most.
     """
     embedding = config.embedding
+    exponents: ArrayLike = embedding.exponents
+    prefactors: ArrayLike = embedding.prefactors or [1.0] * len(embedding.exponents)
+    if like is not None:
+        prefactors, exponents = like.embeddings
     model = TrainableAce(
         basis,
         linear.elements,
         linear.model.bonds,
-        prefactors=embedding.prefactors or [1.0] * len(embedding.exponents),
-        exponents=embedding.exponents,
-        embedding=embedding.kind,
+        prefactors=prefactors,
+        exponents=exponents,
+        embedding=embedding.kind if like is None else like.embedding,
         radial=config.radial,
         fit_prefactors=embedding.fit_prefactors,
         fit_exponents=embedding.fit_exponents,
@@ -228,11 +234,11 @@ class Preconditioner:
         return np.triu(factor)
 
 
-def make_penalties(model: TrainableAce, linear: LinearFit, config: TrainingConfig) -> Penalties:
-    """Penalties of the configuration; coefficients are drawn to zero, or to those of a start."""
+def make_penalties(
+    model: TrainableAce, linear: LinearFit, config: TrainingConfig, center: Array
+) -> Penalties:
+    """Penalties of the configuration; center: (n_functions, n_density) coefficients."""
     n_density = model.n_density
-    fresh = config.start is None
-    center = np.zeros(model.n_functions * n_density) if fresh else model.coefficients.ravel()
     noise, strength = linear.solution.noise, linear.solution.strength
     widths = np.repeat(noise * linear.sizes / np.sqrt(strength), n_density)
     radial = [block for name, block in model.blocks.items() if name.startswith("radial/")]
@@ -246,7 +252,7 @@ def make_penalties(model: TrainableAce, linear: LinearFit, config: TrainingConfi
         config.penalty,
         np.arange(model.n_functions * n_density),
         widths,
-        center,
+        center.ravel(),
         radial,
         model.parameters,
         smoothness,
@@ -257,12 +263,16 @@ def make_penalties(model: TrainableAce, linear: LinearFit, config: TrainingConfi
 
 @dataclasses.dataclass
 class NonlinearFit:
-    """A trained model, energies of its isolated atoms (eV), and how the training went."""
+    """A trained model, energies of its isolated atoms (eV), and how the training went.
+
+    center: (n_functions, n_density), what the penalty drew coefficients to.
+    """
 
     model: TrainableAce
     energies: Array
     trained: Trained
     problem: Problem
+    center: Array
 
 
 def train_nonlinear(
@@ -275,10 +285,15 @@ def train_nonlinear(
     watch: Callable[[int, int, Row | None], None] = lambda stage, iteration, row: None,
     start_model: Start | None = None,
     hold: float = float("inf"),
+    like: TrainableAce | None = None,
+    coefficients: Array | None = None,
+    center: Array | None = None,
 ) -> NonlinearFit:
     """Train on the targets of a linear fit, beginning with its result or with a model of a file.
 
-    hold: bytes of neighbour lists to keep.
+    hold: bytes of neighbour lists to keep. like: a model whose embeddings are to be used.
+    coefficients: (n_functions, n_density) to begin with, in place of those of the linear model.
+    center: the same, what the penalty draws coefficients to; None: zero, or those of `start_model`.
 
     Raises
     ------
@@ -287,7 +302,7 @@ def train_nonlinear(
     """
     new_functions: NDArray[np.int64] | None = None
     if start_model is None:
-        model = make_model(linear, basis, config)
+        model = make_model(linear, basis, config, like)
     else:
         model, known = make_model_from(linear, start_model, start_model.basis(basis), config)
         new_functions = np.flatnonzero(~known)
@@ -296,14 +311,18 @@ def train_nonlinear(
     if validation:
         left = hold - data.prepared.memory
         held = make_data_set(model, validation, config.huber, threads, left)
-    penalties = make_penalties(model, linear, config)
+    if center is None:
+        center = np.zeros_like(model.coefficients) if start_model is None else model.coefficients
+    penalties = make_penalties(model, linear, config, center)
     problem = Problem(model, data, linear.free, linear.solution.noise, penalties, threads)
     shifts = linear.solution.free if start_model is None else np.zeros(linear.free.shape[1])
     start = np.concatenate([model.parameters, shifts])
     curvature = problem.curvature(start, config.seed)
     preconditioner = Preconditioner(model, linear, config, curvature)
     preconditioner.frozen()
-    if new_functions is None or len(new_functions):
+    if coefficients is not None:
+        start[: coefficients.size] = coefficients.ravel()
+    elif new_functions is None or len(new_functions):
         start = preconditioner.solve_linear_part(problem, start, new_functions)
     watched = {"validation": held} if held is not None else {}
     trainer = Trainer(problem, config, preconditioner, held, watched, checkpoint, watch)
@@ -312,7 +331,7 @@ def train_nonlinear(
     model.parameters = trained.parameters[:n]
     trained.warnings += _bound_warnings(model, config)
     energies = linear.data.energies + linear.free @ trained.parameters[n:]
-    return NonlinearFit(model, energies, trained, problem)
+    return NonlinearFit(model, energies, trained, problem, center)
 
 
 def _bound_warnings(model: TrainableAce, config: TrainingConfig) -> list[str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from rich.progress import Progress
 
 from tektite.data import Frame
 from tektite.fit.ace_memory import plan_memory
+from tektite.fit.checkpoint import checkpoint_folder, fingerprint
 from tektite.fit.committee import COMMITTEE, draw_committee
+from tektite.fit.committee_members import Members
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import Distances
 from tektite.fit.export import ace_contents, posterior_arrays, sum_contents
@@ -46,6 +49,7 @@ def fit_frames(
     test: Sequence[Frame] = (),
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
+    folder: Path | None = None,
 ) -> FitResult:
     """Fit a linear ACE to frames.
 
@@ -59,6 +63,9 @@ def fit_frames(
         Shows how far everything is that takes long.
     say : callable
         Receives a few lines on what is being done.
+    folder : Path, optional
+        Where members of a committee are kept while it is made, so that a fit that was killed goes
+        on; to be deleted when the result is safe.
 
     Raises
     ------
@@ -81,9 +88,13 @@ def fit_frames(
     say(linear.data.describe(linear.energies))
     ace = ace_contents(linear.model, linear.solution.coefficients, linear.energies)
     ace[1].update(posterior_arrays(linear.model, linear.solution))
-    if config.regression.posterior and config.regression.committee:
-        members = draw_committee(ace[1], config.regression.committee, config.regression.seed)
-        ace[1][COMMITTEE] = members
+    committee = config.committee
+    if config.has_committee and committee.kind == "posterior":
+        ace[1][COMMITTEE] = draw_committee(ace[1], committee.members, committee.seed)
+    elif config.has_committee:
+        belongs_to = fingerprint(config, {"train": train})
+        makes = Members(config, linear, None, folder, belongs_to, plan.at_once)
+        ace[1][COMMITTEE] = makes.array(progress, say)
     contents = sum_contents(ace, linear.data.baseline, linear.distances)
     return FitResult(
         **common_results(contents, train, test, threads, progress),
@@ -122,13 +133,19 @@ def run(config: FitConfig, path: Path, console: Console, restart: bool) -> Any:
         from tektite.fit.run_training import run as run_training
 
         return run_training(config, path, console, restart)
+    folder = checkpoint_folder(config, restart)
+    if folder.is_dir():
+        console.print(f"going on from {folder}")
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         frames = read_sets(config, progress)
-        result = fit_frames(config, frames["train"], frames["test"], progress, console.print)
+        train, test = frames["train"], frames["test"]
+        result = fit_frames(config, train, test, progress, console.print, folder)
     solution = result.solution
     console.print(
         f"{config.regression.method}: strength {solution.strength:.3g}, "
         f"{solution.effective:.0f} parameters determined by the data, noise {solution.noise:.3g}"
     )
     finish(config, result, _summary(config, result), frames, path, console)
+    if folder.is_dir():
+        shutil.rmtree(folder)
     return result

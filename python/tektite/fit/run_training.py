@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from tektite.data.sources import find_all_files
+from tektite.fit.checkpoint import checkpoint_folder
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import read_data
 from tektite.fit.metrics_file import write_metrics
@@ -128,9 +129,7 @@ def run(config: FitConfig, path: Path, console: Console, restart: bool) -> Train
     output = config.output
     assert config.training is not None
     assert output.model is not None and output.metrics is not None
-    folder = output.model.with_suffix(".training")
-    if restart and folder.is_dir():
-        shutil.rmtree(folder)
+    folder = checkpoint_folder(config, restart)
     if (folder / "state.npz").is_file() or list(folder.glob("*.journal")):
         console.print(f"going on from {folder}")
     columns = (

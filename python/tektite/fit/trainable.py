@@ -184,6 +184,17 @@ class TrainableAce:
         self._trainer.set_parameters(full)
 
     @property
+    def embeddings(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Prefactors and exponents, (n_elements, n_density) each, as they are now."""
+        layout, full, shape = self._trainer.layout, self._trainer.parameters, (-1, self.n_density)
+        size = len(self.elements) * self.n_density
+        first, second = (
+            full[begin : begin + size].reshape(shape)
+            for begin in (layout["prefactors"], layout["exponents"])
+        )
+        return first, second
+
+    @property
     def trained_bonds(self) -> list[dict[str, Any]]:
         """The bonds with the radial coefficients as they are now."""
         full, bonds = self._trainer.parameters, []

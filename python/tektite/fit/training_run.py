@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.progress import Progress
 
 from tektite.data import Frame
@@ -18,6 +17,7 @@ from tektite.evaluation import Evaluation
 from tektite.fit.ace_memory import plan_memory
 from tektite.fit.checkpoint import Checkpoint, fingerprint
 from tektite.fit.committee import COMMITTEE
+from tektite.fit.committee_members import Members
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import Target
 from tektite.fit.export import Contents, potential_of, sum_contents
@@ -27,7 +27,6 @@ from tektite.fit.results import errors_of
 from tektite.fit.start import Start
 from tektite.fit.trained_committee import trained_committee
 from tektite.fit.trainer import Row
-from tektite.modelfile import sha256
 from tektite.neighbors import neighbor_list
 from tektite.potential import Potential, default_threads
 from tektite.report import ErrorTable
@@ -98,21 +97,6 @@ def _targets(linear: LinearFit, frames: Sequence[Frame]) -> list[Target]:
     return linear.data.more_targets(near)
 
 
-def _fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
-    def arrays() -> Iterator[NDArray]:
-        for frames in sets.values():
-            for f in frames:
-                yield from (f.numbers, f.positions, f.cell, f.pbc)
-                yield from (np.array(v) for v in (f.energy, f.forces, f.stress) if v is not None)
-
-    described = config.model_dump(
-        mode="json", by_alias=True, exclude={"data", "output", "threads", "memory_limit"}
-    )
-    if config.training is not None and config.training.start is not None:
-        described["start"] = sha256(config.training.start)
-    return fingerprint(described, arrays())
-
-
 def _compare(
     tables: Mapping[str, ErrorTable], linear: Mapping[str, ErrorTable], factor: float = 1.02
 ) -> list[str]:
@@ -158,11 +142,18 @@ def _train(
         linear, config.basis, config.training, held, checkpoint, threads, watch, start, plan.hold
     )
     ace = nonlinear.model.contents(nonlinear.energies)
-    regression = config.regression
-    if with_committee and regression.posterior and regression.committee:
-        members = trained_committee(
-            linear, nonlinear, regression.committee, regression.seed, threads
-        )
+    if with_committee and config.has_committee:
+        committee = config.committee
+        if committee.kind == "posterior":
+            members = trained_committee(
+                linear, nonlinear, committee.members, committee.seed, threads
+            )
+        else:
+            makes = Members(
+                config, linear, nonlinear, checkpoint.folder, checkpoint.belongs_to,
+                plan.at_once, plan.hold,
+            )  # fmt: skip
+            members = makes.array(progress, say)
         if members is not None:
             ace[1][COMMITTEE] = members
     contents = sum_contents(ace, linear.data.baseline, linear.distances)
@@ -196,7 +187,7 @@ def train_frames(
     held = [*validation, *split]
     sets = {"train": kept, "validation": held, "test": list(test)}
     fold_tables = _train_folds(config, kept, progress, say)
-    checkpoint = Checkpoint(folder, _fingerprint(config, {"train": kept, "validation": held}))
+    checkpoint = Checkpoint(folder, fingerprint(config, {"train": kept, "validation": held}))
     linear, nonlinear, potential, contents = _train(
         config, kept, held, test, checkpoint, progress, say, watch, with_committee=True
     )
