@@ -58,7 +58,7 @@ def make_problem(frames, config):
     linear = fit_linear(config, frames)
     model = make_model(linear, config.basis, config.training)
     data = make_data_set(model, linear.targets, config.training.huber, 1)
-    penalties = make_penalties(model, linear, config.training)
+    penalties = make_penalties(model, linear, config.training, np.zeros_like(model.coefficients))
     problem = Problem(model, data, linear.free, linear.solution.noise, penalties, 1)
     start = np.concatenate([model.parameters, linear.solution.free])
     return linear, problem, start
