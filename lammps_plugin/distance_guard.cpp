@@ -84,21 +84,29 @@ ClosePair DistanceGuard::check(const double* x, const int* species, int n_atoms,
     return worst;
 }
 
-ClosePair closest_pair(const double* x, int n_atoms, const Neighbors& neighbors) {
+ClosePair closest_pair(const double* x, const int* species, int n_atoms) {
+    std::vector<int> order;
+    for (int i = 0; i < n_atoms; ++i) {
+        const double* r = x + 3 * static_cast<std::ptrdiff_t>(i);
+        if (species[i] >= 0 && std::isfinite(r[0]) && std::isfinite(r[1]) && std::isfinite(r[2]))
+            order.push_back(i);
+    }
+    const auto first_coordinate = [x](int i) { return x[3 * static_cast<std::ptrdiff_t>(i)]; };
+    std::sort(order.begin(), order.end(),
+              [&](int i, int j) { return first_coordinate(i) < first_coordinate(j); });
     ClosePair closest;
     double smallest2 = infinity;
-    for (int c = 0; c < neighbors.n_centers; ++c) {
-        const int i = neighbors.centers[c];
-        for (int k = 0; k < neighbors.counts[i]; ++k) {
-            const int j = neighbors.rows[i][k] & neighbors.mask;
-            if (j >= n_atoms) continue;
-            const double r2 = squared_distance(x, i, j);
+    for (std::size_t a = 0; a < order.size(); ++a)
+        for (std::size_t b = a + 1; b < order.size(); ++b) {
+            const double ahead = first_coordinate(order[b]) - first_coordinate(order[a]);
+            if (ahead * ahead >= smallest2) break;
+            const double r2 = squared_distance(x, order[a], order[b]);
             if (r2 < smallest2) {
                 smallest2 = r2;
-                closest = {i, j, std::sqrt(r2), 0.0};
+                closest = {order[a], order[b], std::sqrt(r2), 0.0};
             }
         }
-    }
+    if (closest.first > closest.second) std::swap(closest.first, closest.second);
     return closest;
 }
 

@@ -53,7 +53,7 @@ private:
     double allowed_displacement2_ = 0;  // negative: look again at once
 };
 
-/// The closest pair of the list, whatever the species; for messages.
-ClosePair closest_pair(const double* x, int n_atoms, const Neighbors& neighbors);
+/// The closest pair of atoms with species >= 0 and finite positions; for messages, since it takes a while.
+ClosePair closest_pair(const double* x, const int* species, int n_atoms);
 
 }  // namespace tektite_lammps

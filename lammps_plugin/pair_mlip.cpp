@@ -74,7 +74,14 @@ PairMLIP::~PairMLIP() {
 }
 
 void PairMLIP::init_style() {
-    neighbor->add_request(this, NeighConst::REQ_FULL);
+    const auto n = static_cast<std::size_t>(atom->ntypes) + 1;
+    is_mapped_.assign(n * n, 0);
+    if (!settings_.on_device)
+        neighbor->add_request(this, NeighConst::REQ_FULL);
+    else if (comm->mode != Comm::SINGLE)
+        // Never built: it makes LAMMPS refuse comm_modify reduce/multi, which has too few ghosts, as without
+        // a device.
+        neighbor->add_request(this, NeighConst::REQ_FULL | NeighConst::REQ_OCCASIONAL);
 }
 
 double PairMLIP::init_one(int i, int j) {
@@ -82,10 +89,12 @@ double PairMLIP::init_one(int i, int j) {
         error->all(FLERR, text("Pair style mlip: the pair of types ", i, " and ", j,
                                " has no coefficients: the pair_coeff command must name an element for both"));
     scale_[j][i] = scale_[i][j];
+    is_mapped_[static_cast<std::size_t>(i * (atom->ntypes + 1) + j)] = 1;
     return tektite_model_cutoff(model_.get());
 }
 
 void PairMLIP::setup() {
+    if (settings_.on_device) refuse_what_needs_a_list();
     n_close_steps_ = 0;
     warned_ = false;
     closest_ = ClosePair();
@@ -98,10 +107,13 @@ void PairMLIP::compute(int eflag, int vflag) {
     const auto n = static_cast<std::size_t>(n_all);
     uncertainties_current_ = false;
     n_computed_ = n_all;
-    if (n_all > 0 && !all_finite(positions(), 3 * n)) stop("a position is not finite");
     update_species(n_all);
+    if (n_all > 0 && !all_finite(positions(), 3 * n)) stop("a position is not finite");
     update_center_sets();
-    watch_distances();
+    if (settings_.on_device)
+        update_list_number();
+    else
+        watch_distances();
 
     const bool newton = force->newton_pair != 0;
     Targets targets;
@@ -143,8 +155,14 @@ void PairMLIP::update_species(int n_all) {
     if (species_.size() < static_cast<std::size_t>(n_all))
         species_.resize(static_cast<std::size_t>(n_all) * 9 / 8 + 1);
     const int* type = atom->type;
-    for (int i = 0; i < n_all; ++i)
-        species_[static_cast<std::size_t>(i)] = species_of_type_[static_cast<std::size_t>(type[i])];
+    int changed = 0;
+    for (int i = 0; i < n_all; ++i) {
+        int& species = species_[static_cast<std::size_t>(i)];
+        const int now = species_of_type_[static_cast<std::size_t>(type[i])];
+        changed |= species ^ now;
+        species = now;
+    }
+    species_changed_ = changed != 0;
 }
 
 void PairMLIP::update_center_sets() {
@@ -154,6 +172,12 @@ void PairMLIP::update_center_sets() {
     for (int type = 1; type <= atom->ntypes; ++type)
         if (is_seen(type) && std::find(factors.begin(), factors.end(), scale_[type][type]) == factors.end())
             factors.push_back(scale_[type][type]);
+    if (settings_.on_device) {
+        if (factors.size() > 1)
+            error->all(FLERR, "Pair style mlip: with device cuda all types must have the same scale");
+        center_sets_.push_back({factors[0] * energy_unit_, nullptr, atom->nlocal});
+        return;
+    }
     if (factors.size() == 1) {
         center_sets_.push_back({factors[0] * energy_unit_, list->ilist, list->inum});
         return;
@@ -183,16 +207,6 @@ void PairMLIP::evaluate(const CenterSet& set, const Targets& targets) {
     const double factor = set.factor;
     const bool direct = factor == 1.0;
 
-    tektite_cluster cluster{};
-    cluster.n_atoms = static_cast<std::int64_t>(n_all);
-    cluster.positions = positions();
-    cluster.species = species_.data();
-    cluster.n_centers = set.n_centers;
-    cluster.centers = set.centers;
-    cluster.neighbor_rows = list->firstneigh;
-    cluster.neighbor_counts = list->numneigh;
-    cluster.neighbor_mask = NEIGHMASK;
-
     double energy = 0.0, w[9] = {};
     tektite_results results{};
     results.energy = &energy;
@@ -205,7 +219,8 @@ void PairMLIP::evaluate(const CenterSet& set, const Targets& targets) {
         results.atom_virials_halved = direct ? targets.halved : zeroed(scratch_halved_, 6 * n_all);
     if (targets.centroid != nullptr) results.atom_virials = zeroed(scratch_centroid_, 9 * n_all);
 
-    if (tektite_evaluate(evaluator_.get(), &cluster, &results) != 0) stop(tektite_last_error());
+    const tektite_status status = ask_engine(set, results);
+    if (status != 0) stop_for_engine(status);
 
     if (!direct) {
         if (targets.forces != nullptr) add_scaled(targets.forces, factor, results.forces, 3 * n_all);
@@ -214,14 +229,14 @@ void PairMLIP::evaluate(const CenterSet& set, const Targets& targets) {
         // Each centre is in one set, and these two have no values on other atoms.
         for (double* values : {targets.atom_energies, targets.uncertainties})
             if (values != nullptr)
-                for (int c = 0; c < set.n_centers; ++c) values[set.centers[c]] *= factor;
+                for (int c = 0; c < set.n_centers; ++c) values[center(set, c)] *= factor;
     }
     if (targets.centroid != nullptr)
         for (std::size_t i = 0; i < n_all; ++i)
             for (int c = 0; c < 9; ++c)
                 targets.centroid[9 * i + static_cast<std::size_t>(c)] +=
                     factor * results.atom_virials[9 * i + static_cast<std::size_t>(centroid_order[c])];
-    if (!std::isfinite(energy)) stop(text("the energy", describe_not_finite(cluster), " is not finite"));
+    if (!std::isfinite(energy)) stop(text("the energy", describe_not_finite(set), " is not finite"));
     if (targets.energy) eng_vdwl += factor * energy;
     if (targets.virial) {
         virial[0] += factor * w[0];
@@ -233,15 +248,39 @@ void PairMLIP::evaluate(const CenterSet& set, const Targets& targets) {
     }
 }
 
+tektite_status PairMLIP::ask_engine(const CenterSet& set, const tektite_results& results) {
+    const std::int64_t n_all = std::int64_t{atom->nlocal} + atom->nghost;
+    if (settings_.on_device) {
+        tektite_open_cluster cluster{};
+        cluster.n_atoms = n_all;
+        cluster.positions = positions();
+        cluster.species = species_.data();
+        cluster.n_centers = set.n_centers;
+        cluster.skin = neighbor->skin;
+        cluster.list_number = list_number_;
+        return tektite_evaluate_open(evaluator_.get(), &cluster, &results);
+    }
+    tektite_cluster cluster{};
+    cluster.n_atoms = n_all;
+    cluster.positions = positions();
+    cluster.species = species_.data();
+    cluster.n_centers = set.n_centers;
+    cluster.centers = set.centers;
+    cluster.neighbor_rows = list->firstneigh;
+    cluster.neighbor_counts = list->numneigh;
+    cluster.neighbor_mask = NEIGHMASK;
+    return tektite_evaluate(evaluator_.get(), &cluster, &results);
+}
+
 /// " of atom 17 (Si)", for the message when a sum of energies is not finite.
-std::string PairMLIP::describe_not_finite(const tektite_cluster& cluster) {
-    std::vector<double> energies(static_cast<std::size_t>(cluster.n_atoms), 0.0);
+std::string PairMLIP::describe_not_finite(const CenterSet& set) {
+    std::vector<double> energies(static_cast<std::size_t>(atom->nlocal + atom->nghost), 0.0);
     tektite_results results{};
     results.atom_energies = energies.data();
-    if (tektite_evaluate(evaluator_.get(), &cluster, &results) != 0) return "";
-    for (std::int64_t c = 0; c < cluster.n_centers; ++c)
-        if (!std::isfinite(energies[static_cast<std::size_t>(cluster.centers[c])]))
-            return text(" of atom ", describe(cluster.centers[c]));
+    if (ask_engine(set, results) != 0) return "";
+    for (int c = 0; c < set.n_centers; ++c)
+        if (!std::isfinite(energies[static_cast<std::size_t>(center(set, c))]))
+            return text(" of atom ", describe(center(set, c)));
     return "";
 }
 
@@ -316,7 +355,9 @@ void PairMLIP::compute_uncertainties() {
 
 double PairMLIP::memory_usage() {
     double bytes = Pair::memory_usage() + guard_.memory();
-    if (evaluator_ != nullptr) bytes += static_cast<double>(tektite_evaluator_memory(evaluator_.get()));
+    // What lies on a device is not LAMMPS's memory; it is printed at the end of a run.
+    if (evaluator_ != nullptr && !settings_.on_device)
+        bytes += static_cast<double>(tektite_evaluator_memory(evaluator_.get()));
     for (const auto* buffer :
          {&total_forces_, &scratch_forces_, &scratch_halved_, &scratch_centroid_, &uncertainties_})
         bytes += static_cast<double>(buffer->capacity() * sizeof(double));
@@ -374,6 +415,7 @@ std::string PairMLIP::worst_of_all_ranks() const {
 
 /// One line at the end of a run in which atoms were too close.
 void PairMLIP::finish() {
+    if (settings_.on_device) print_device_memory();
     const std::string worst = worst_of_all_ranks();
     if (worst.empty()) return;
     std::int64_t most = 0;
@@ -401,7 +443,7 @@ void PairMLIP::stop_if_not_finite(const double* forces) {
 /// reason, in LAMMPS's names; the engine would name them by their place in the arrays of this rank.
 void PairMLIP::stop(const std::string& reason) {
     const int n_all = atom->nlocal + atom->nghost;
-    const ClosePair pair = closest_pair(positions(), n_all, neighbors());
+    const ClosePair pair = closest_pair(positions(), species_.data(), n_all);
     std::string what = reason;
     if (pair.first >= 0) {
         if (pair.distance == 0.0)
@@ -418,6 +460,15 @@ void PairMLIP::stop(const std::string& reason) {
     error->one(FLERR,
                text("Pair style mlip at step ", update->ntimestep, ": ", what,
                     ". Look at the starting structure, the timestep and the range of the training data."));
+}
+
+/// What the engine reports: meaningless atoms, or a machine that has failed or is too small.
+void PairMLIP::stop_for_engine(tektite_status status) {
+    constexpr int out_of_memory = 8, unsupported = 5, internal = 9;
+    const std::string reason = tektite_last_error();
+    if (status == out_of_memory || status == unsupported || status == internal)
+        error->one(FLERR, text("Pair style mlip at step ", update->ntimestep, ": ", reason));
+    stop(reason);
 }
 
 }  // namespace tektite_lammps

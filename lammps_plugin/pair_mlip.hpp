@@ -2,8 +2,9 @@
 // pair_style mlip (also registered as tektite): the Tektite engine behind LAMMPS's arrays.
 //
 // The engine (tektite.h) works in eV and angstrom on positions, species, centres and a full neighbour list;
-// LAMMPS has all of these as they are, so nothing is copied in. Everything that is particular to LAMMPS lives
-// here: units, newton on and off, which per-atom arrays are wanted, hybrid, restart files, messages.
+// LAMMPS has all of these as they are, so nothing is copied in. On a device it needs no neighbour list, and
+// none is asked for. Everything that is particular to LAMMPS lives here: units, newton on and off, which
+// per-atom arrays are wanted, hybrid, restart files, messages.
 #pragma once
 
 #include <cstdint>
@@ -56,10 +57,17 @@ public:
     double memory_usage() override;
 
 private:
+    /// What pair_style said.
+    struct Settings {
+        int precision = TEKTITE_DOUBLE;
+        int n_threads = 1;
+        bool on_device = false;
+        bool deterministic = false;
+    };
     /// Centres whose energies enter with the same factor (units times scale).
     struct CenterSet {
         double factor = 1;
-        const int* centers = nullptr;
+        const int* centers = nullptr;  // null: the local atoms
         int n_centers = 0;
     };
     /// Where the results of a whole compute() go; null: not wanted.
@@ -81,17 +89,29 @@ private:
     [[nodiscard]] std::vector<int> find_species(const tektite_model* model, const std::string& path,
                                                 const std::vector<std::string>& element_of_type);
     [[nodiscard]] std::unique_ptr<tektite_evaluator, EvaluatorDeleter> make_evaluator(
-        const tektite_model* model, int precision, int n_threads);
+        const tektite_model* model);
     void check_references(const tektite_model* model, const std::string& path);
     void print_summary();
     [[nodiscard]] std::string share_from_rank(const std::string& text, int rank) const;
+    [[nodiscard]] std::string message_of_any_failure(bool failed, const std::string& message);
     void stop_if_any_failed(bool failed, const std::string& message);
+
+    // pair_mlip_device.cpp
+    [[nodiscard]] int choose_device();
+    [[nodiscard]] std::string why_no_device();
+    void refuse_what_needs_a_list();
+    void update_list_number();
+    void print_device_memory();
 
     // pair_mlip.cpp
     void update_species(int n_all);
     void update_center_sets();
     void evaluate(const CenterSet& set, const Targets& targets);
     void evaluate_all(const Targets& targets);
+    [[nodiscard]] tektite_status ask_engine(const CenterSet& set, const tektite_results& results);
+    [[nodiscard]] static int center(const CenterSet& set, int k) {
+        return set.centers != nullptr ? set.centers[k] : k;
+    }
     void compute_uncertainties();
     void reverse(double* data, int width, bool clear_ghosts);
     [[nodiscard]] Neighbors neighbors() const;
@@ -99,14 +119,14 @@ private:
     void watch_distances();
     [[nodiscard]] std::string worst_of_all_ranks() const;
     void stop_if_not_finite(const double* forces);
-    [[nodiscard]] std::string describe_not_finite(const tektite_cluster& cluster);
+    [[nodiscard]] std::string describe_not_finite(const CenterSet& set);
     [[nodiscard]] std::string describe(int atom_index) const;
     [[nodiscard]] std::string describe(const ClosePair& pair) const;
     [[noreturn]] void stop(const std::string& reason);
+    [[noreturn]] void stop_for_engine(tektite_status status);
 
     // What pair_style and pair_coeff said.
-    int precision_ = TEKTITE_DOUBLE;
-    int n_threads_ = 1;
+    Settings settings_;
     std::string model_path_;  // as given
     std::uint64_t model_checksum_ = 0;
     std::vector<std::string> element_of_type_;  // [n_types], "NULL": another style's
@@ -119,7 +139,8 @@ private:
     double energy_unit_ = 1;  // LAMMPS energy units in an eV
     double** scale_ = nullptr;
 
-    std::vector<int> species_;  // [n_all]
+    std::vector<int> species_;      // [n_all]
+    bool species_changed_ = false;  // in the last update_species()
     std::vector<CenterSet> center_sets_;
     std::vector<int> sorted_centers_;
     std::vector<double> total_forces_;  // newton off: forces also on ghosts, before they travel home
@@ -128,6 +149,11 @@ private:
     int uncertainty_flag_ = 0;
     bool uncertainties_current_ = false;
     int n_computed_ = -1;  // atoms and ghosts at the last compute()
+
+    // On a device.
+    std::int64_t list_number_ = 0;
+    std::vector<char> is_mapped_;  // [n_types + 1]^2: hybrid gave us the pair of types
+    std::string device_summary_, printed_memory_;
 
     double* reverse_data_ = nullptr;
     int reverse_width_ = 0;

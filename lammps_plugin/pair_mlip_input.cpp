@@ -47,39 +47,62 @@ std::string known_elements(const tektite_model* model) {
 void PairMLIP::refuse_foreign_argument(const std::string& argument) {
     if (ends_with(argument, "mlip.ini") || ends_with(argument, ".mtp") || ends_with(argument, ".almtp") ||
         argument.compare(0, 10, "load_from=") == 0)
-        error->all(FLERR,
-                   text("'", argument,
-                        "' belongs to the mlip pair style of moment tensor potentials (MLIP-2, MLIP-3), ",
-                        "but pair style mlip is Tektite's here: load their plugin first, or give Tektite's "
-                        "arguments: pair_style mlip [precision double|mixed] [threads N], then "
-                        "pair_coeff * * <file>.mlip <element of each type>"));
+        error->all(
+            FLERR,
+            text("'", argument,
+                 "' belongs to the mlip pair style of moment tensor potentials (MLIP-2, MLIP-3), ",
+                 "but pair style mlip is Tektite's here: load their plugin first, or give Tektite's "
+                 "arguments: pair_style mlip [precision double|mixed] [threads N] [device cpu|cuda], then "
+                 "pair_coeff * * <file>.mlip <element of each type>"));
 }
 
 void PairMLIP::settings(int narg, char** arg) {
-    int precision = TEKTITE_DOUBLE, n_threads = 1;
+    Settings settings;
+    /// True for the first of two words, false for the second.
+    const auto choose = [this](const std::string& keyword, const std::string& value, const char* yes,
+                               const char* no) {
+        if (value != yes && value != no)
+            error->all(FLERR,
+                       text("Pair style mlip: ", keyword, " is ", yes, " or ", no, ", not '", value, "'"));
+        return value == yes;
+    };
     for (int i = 0; i < narg; i += 2) {
         const std::string keyword = arg[i];
         refuse_foreign_argument(keyword);
-        if (keyword != "precision" && keyword != "threads")
+        if (keyword != "precision" && keyword != "threads" && keyword != "device" &&
+            keyword != "deterministic")
             error->all(FLERR, text("Pair style mlip does not know the keyword '", keyword,
-                                   "': it takes precision double|mixed and threads N"));
+                                   "': it takes precision double|mixed, threads N, device cpu|cuda and "
+                                   "deterministic yes|no"));
         if (i + 1 == narg)
             error->all(FLERR, text("Pair style mlip: a value is missing after '", keyword, "'"));
         const std::string value = arg[i + 1];
         if (keyword == "threads") {
-            n_threads = utils::inumeric(FLERR, value, false, lmp);
-            if (n_threads < 1)
+            settings.n_threads = utils::inumeric(FLERR, value, false, lmp);
+            if (settings.n_threads < 1)
                 error->all(FLERR, text("Pair style mlip: threads must be 1 or more, not ", value));
-        } else if (value == "double" || value == "mixed") {
-            precision = value == "double" ? TEKTITE_DOUBLE : TEKTITE_MIXED;
+        } else if (keyword == "device") {
+            settings.on_device = !choose(keyword, value, "cpu", "cuda");
+        } else if (keyword == "deterministic") {
+            settings.deterministic = choose(keyword, value, "yes", "no");
         } else {
-            error->all(FLERR, text("Pair style mlip: precision is double or mixed, not '", value, "'"));
+            settings.precision = choose(keyword, value, "double", "mixed") ? TEKTITE_DOUBLE : TEKTITE_MIXED;
         }
     }
+    if (settings.on_device && settings.n_threads > 1)
+        error->all(FLERR, "Pair style mlip: threads are for device cpu; with device cuda leave them out");
     // If pair_style is repeated, the coefficients stay.
-    if (model_ != nullptr) evaluator_ = make_evaluator(model_.get(), precision, n_threads);
-    precision_ = precision;
-    n_threads_ = n_threads;
+    const Settings before = std::exchange(settings_, settings);
+    if (model_ == nullptr) return;
+    try {
+        if (settings.on_device || before.on_device)
+            use_model(std::string(model_path_), std::vector<std::string>(element_of_type_));
+        else
+            evaluator_ = make_evaluator(model_.get());
+    } catch (...) {
+        settings_ = before;
+        throw;
+    }
 }
 
 void PairMLIP::coeff(int narg, char** arg) {
@@ -108,8 +131,7 @@ void PairMLIP::use_model(const std::string& path, const std::vector<std::string>
     std::uint64_t checksum = 0;
     std::unique_ptr<tektite_model, ModelDeleter> model = load_model(path, checksum);
     std::vector<int> species_of_type = find_species(model.get(), path, element_of_type);
-    std::unique_ptr<tektite_evaluator, EvaluatorDeleter> evaluator =
-        make_evaluator(model.get(), precision_, n_threads_);
+    std::unique_ptr<tektite_evaluator, EvaluatorDeleter> evaluator = make_evaluator(model.get());
     check_references(model.get(), path);
 
     evaluator_.reset();  // it refers to the old model
@@ -143,7 +165,13 @@ std::unique_ptr<tektite_model, ModelDeleter> PairMLIP::load_model(const std::str
             text("Pair style mlip: cannot read the model file ", path,
                  ": it is neither there nor in a folder of the environment variable LAMMPS_POTENTIALS"));
     tektite_model* model = nullptr;
-    const bool failed = tektite_model_load(found.c_str(), &model) != 0;
+    tektite_device_options options{};
+    if (settings_.on_device) {
+        options.device = choose_device();
+        options.deterministic = settings_.deterministic ? 1 : 0;
+    }
+    const bool failed = (settings_.on_device ? tektite_model_load_on_device(found.c_str(), &options, &model)
+                                             : tektite_model_load(found.c_str(), &model)) != 0;
     std::unique_ptr<tektite_model, ModelDeleter> owner(model);
     stop_if_any_failed(failed, failed ? tektite_last_error() : "");
     checksum = comm->me == 0 ? checksum_of(found) : 0;
@@ -193,10 +221,10 @@ void PairMLIP::allocate() {
         }
 }
 
-std::unique_ptr<tektite_evaluator, EvaluatorDeleter> PairMLIP::make_evaluator(const tektite_model* model,
-                                                                              int precision, int n_threads) {
+std::unique_ptr<tektite_evaluator, EvaluatorDeleter> PairMLIP::make_evaluator(const tektite_model* model) {
     tektite_evaluator* evaluator = nullptr;
-    const bool failed = tektite_evaluator_create(model, precision, n_threads, &evaluator) != 0;
+    const bool failed =
+        tektite_evaluator_create(model, settings_.precision, settings_.n_threads, &evaluator) != 0;
     std::unique_ptr<tektite_evaluator, EvaluatorDeleter> owner(evaluator);
     stop_if_any_failed(failed, failed ? tektite_last_error() : "");
     return owner;
@@ -206,7 +234,8 @@ std::unique_ptr<tektite_evaluator, EvaluatorDeleter> PairMLIP::make_evaluator(co
 void PairMLIP::check_references(const tektite_model* model, const std::string& path) {
     int n = 0, passed = 1;
     double errors[2] = {0.0, 0.0};
-    const bool failed = tektite_model_check(model, precision_, &n, &errors[0], &errors[1], &passed) != 0;
+    const bool failed =
+        tektite_model_check(model, settings_.precision, &n, &errors[0], &errors[1], &passed) != 0;
     stop_if_any_failed(failed, failed ? tektite_last_error() : "");
     double worst[2];
     int all_passed = 1;
@@ -218,7 +247,7 @@ void PairMLIP::check_references(const tektite_model* model, const std::string& p
             text("Pair style mlip: on this machine the model ", path,
                  " does not give what it gave where it was ", "made: its ", n,
                  " reference structures are off by up to ", brief(worst[0]), " eV/atom and ", brief(worst[1]),
-                 " eV/angstrom in ", precision_ == TEKTITE_DOUBLE ? "double" : "mixed",
+                 " eV/angstrom in ", settings_.precision == TEKTITE_DOUBLE ? "double" : "mixed",
                  " precision. The file or this build of Tektite is faulty: run `tektite check ", path, "`"));
     if (comm->me != 0) return;
     if (n == 0)
@@ -231,18 +260,19 @@ void PairMLIP::check_references(const tektite_model* model, const std::string& p
 }
 
 void PairMLIP::print_summary() {
-    const std::string mine = tektite_evaluator_description(evaluator_.get());
+    const std::string mine = settings_.on_device ? "" : tektite_evaluator_description(evaluator_.get());
     const std::string first = share_from_rank(mine, 0);
     int differing = mine == first ? comm->nprocs : comm->me, other = 0;
     MPI_Allreduce(&differing, &other, 1, MPI_INT, MPI_MIN, world);
     const std::string second = other < comm->nprocs ? share_from_rank(mine, other) : "";
     if (comm->me != 0) return;
-
+    const std::string path = settings_.on_device ? tektite_evaluator_description(evaluator_.get()) : first;
     std::string out =
         text("  family ", tektite_model_family(model_.get()), ", cutoff ", tektite_model_cutoff(model_.get()),
              " angstrom, ", tektite_model_has_uncertainty(model_.get()) != 0 ? "with" : "without",
-             " uncertainties\n  Tektite ", tektite_version(), ": ", first, "\n");
+             " uncertainties\n  Tektite ", tektite_version(), ": ", path, "\n");
     if (!second.empty()) out += text("  Tektite on rank ", other, ": ", second, "\n");
+    if (settings_.on_device) out += device_summary_;
     out += "  type  element  isolated atom (eV)\n";
     for (int type = 1; type <= atom->ntypes; ++type) {
         const std::string& element = element_of_type_[static_cast<std::size_t>(type - 1)];
@@ -264,11 +294,17 @@ std::string PairMLIP::share_from_rank(const std::string& mine, int rank) const {
     return shared;
 }
 
-void PairMLIP::stop_if_any_failed(bool failed, const std::string& message) {
+/// The message of the first rank that has failed, on all ranks; empty if none has.
+std::string PairMLIP::message_of_any_failure(bool failed, const std::string& message) {
     const int mine = failed ? comm->me : comm->nprocs;
     int first = mine;
     MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, world);
-    if (first < comm->nprocs) error->all(FLERR, text("Pair style mlip: ", share_from_rank(message, first)));
+    return first < comm->nprocs ? share_from_rank(message, first) : "";
+}
+
+void PairMLIP::stop_if_any_failed(bool failed, const std::string& message) {
+    const std::string reason = message_of_any_failure(failed, message);
+    if (!reason.empty()) error->all(FLERR, text("Pair style mlip: ", reason));
 }
 
 }  // namespace tektite_lammps

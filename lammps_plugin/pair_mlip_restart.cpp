@@ -15,7 +15,8 @@ namespace tektite_lammps {
 
 namespace {
 
-constexpr int format = 1;
+// 1: precision, threads. 2: and device, deterministic.
+constexpr int format = 2;
 
 template <typename T>
 void put(FILE* file, const T& value) {
@@ -31,8 +32,10 @@ void put(FILE* file, const std::string& s) {
 
 void PairMLIP::write_restart_settings(FILE* file) {
     put(file, format);
-    put(file, precision_);
-    put(file, n_threads_);
+    put(file, settings_.precision);
+    put(file, settings_.n_threads);
+    put(file, settings_.on_device ? 1 : 0);
+    put(file, settings_.deterministic ? 1 : 0);
 }
 
 void PairMLIP::write_restart(FILE* file) {
@@ -44,16 +47,18 @@ void PairMLIP::write_restart(FILE* file) {
 }
 
 void PairMLIP::read_restart_settings(FILE* file) {
-    int values[3] = {};  // format, precision, threads
-    if (comm->me == 0) utils::sfread(FLERR, values, sizeof(int), 3, file, nullptr, error);
-    MPI_Bcast(values, 3, MPI_INT, 0, world);
-    if (values[0] != format)
+    int values[5] = {};  // format, precision, threads, device, deterministic
+    if (comm->me == 0) {
+        utils::sfread(FLERR, values, sizeof(int), 3, file, nullptr, error);
+        if (values[0] == format) utils::sfread(FLERR, values + 3, sizeof(int), 2, file, nullptr, error);
+    }
+    MPI_Bcast(values, 5, MPI_INT, 0, world);
+    if (values[0] > format)
         error->all(
             FLERR,
             text("Pair style mlip: the restart file was written by a newer Tektite (its section has format ",
                  values[0], ", this one reads ", format, ")"));
-    precision_ = values[1];
-    n_threads_ = values[2];
+    settings_ = {values[1], values[2], values[3] != 0, values[4] != 0};
 }
 
 void PairMLIP::read_restart(FILE* file) {
@@ -84,6 +89,14 @@ void PairMLIP::read_restart(FILE* file) {
             error->warning(FLERR,
                            text("Pair style mlip: the restart file names the model ", path,
                                 ", which is not there: give it with ", "pair_coeff * * <file>.mlip ..."));
+        return;
+    }
+    const std::string missing = settings_.on_device ? why_no_device() : "";
+    if (!missing.empty()) {
+        // Not an error either: the run may go on elsewhere, if the input says so.
+        if (comm->me == 0)
+            error->warning(FLERR, text("Pair style mlip: the restart file asks for device cuda, but ",
+                                       missing, ". Give pair_style and pair_coeff to go on without"));
         return;
     }
     use_model(path, element_of_type);

@@ -5,6 +5,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <memory>
 #include <mutex>
@@ -14,7 +15,9 @@
 #include <vector>
 
 #include "base/cpu.hpp"
+#include "device/device_library.hpp"
 #include "neighbors/system_batch.hpp"
+#include "tektite/device_potential.hpp"
 #include "tektite/model_file.hpp"
 #include "tektite/neighbor_list.hpp"
 #include "tektite/potential.hpp"
@@ -92,26 +95,60 @@ py::dict arrays_to_python(const ModelFile& file) {
 struct Model {
     explicit Model(const ModelFile& file)
         : potential(make_potential(file)), references(reference_structures(file)) {}
+    Model(const std::string& path, const DeviceOptions& options)
+        : on_device(load_device_potential(path, options)),
+          potential(on_device),
+          references(reference_structures(read_model_file(path))) {}
+    std::shared_ptr<const DevicePotential> on_device;  // null: on the CPU
     std::shared_ptr<const Potential> potential;
     std::vector<ReferenceStructure> references;
 };
 
-void check_shapes(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
-                  const NeighborList& neighbors) {
+void check_shapes(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species) {
     if (positions.ndim() != 2 || positions.shape(1) != 3 || species.ndim() != 1 ||
         species.shape(0) != positions.shape(0))
         throw Error(ErrorCode::invalid_argument, "positions must have the shape (n, 3) and species (n,)");
+}
+
+void check_shapes(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                  const NeighborList& neighbors) {
+    check_shapes(positions, species);
     if (static_cast<std::size_t>(species.shape(0)) != neighbors.n_atoms())
         throw Error(ErrorCode::invalid_argument, "the neighbour list was built for " +
                                                      std::to_string(neighbors.n_atoms()) + " atoms, not " +
                                                      std::to_string(species.shape(0)));
 }
 
+/// Which results beyond energies, forces and virial are wanted.
+struct Wanted {
+    bool atom_virials = false, atom_virials_halved = false, uncertainties = false;
+};
+
+/// Arrays of zeros for n atoms in `output`, and where they lie.
+Results make_results(py::dict& output, py::ssize_t n, const Wanted& wanted) {
+    const auto zeros = [&output](const char* name, std::vector<py::ssize_t> shape) {
+        py::array_t<double> array(std::move(shape));
+        std::fill_n(array.mutable_data(), array.size(), 0.0);
+        output[name] = array;
+        return std::span<double>(array.mutable_data(), static_cast<std::size_t>(array.size()));
+    };
+    Results results;
+    results.atom_energies = zeros("atom_energies", {n});
+    results.forces = zeros("forces", {n, 3});
+    results.virial = zeros("virial", {3, 3}).data();
+    if (wanted.atom_virials) results.atom_virials = zeros("atom_virials", {n, 3, 3});
+    if (wanted.atom_virials_halved) results.atom_virials_halved = zeros("atom_virials_halved", {n, 6});
+    if (wanted.uncertainties) results.atom_uncertainties = zeros("atom_uncertainties", {n});
+    return results;
+}
+
 /// A workspace with its model; calls from several Python threads wait for each other.
 class Evaluator {
 public:
-    Evaluator(std::shared_ptr<const Potential> potential, const EvaluationOptions& options)
-        : potential_(std::move(potential)), workspace_(potential_->make_workspace(options)) {}
+    Evaluator(const Model& model, const EvaluationOptions& options)
+        : potential_(model.potential),
+          on_device_(model.on_device),
+          workspace_(potential_->make_workspace(options)) {}
 
     [[nodiscard]] std::string description() const { return workspace_->description(); }
     [[nodiscard]] std::size_t memory() const { return workspace_->memory(); }
@@ -120,33 +157,12 @@ public:
                       const NeighborList& neighbors, bool atom_virials, bool atom_virials_halved,
                       bool uncertainties) {
         check_shapes(positions, species, neighbors);
-        if (uncertainties && !potential_->info().has_uncertainty)
-            throw Error(ErrorCode::unsupported, "this model has no uncertainty");
+        require_uncertainty(uncertainties);
         const py::ssize_t n = species.shape(0);
-        const auto zeros = [](std::vector<py::ssize_t> shape) {
-            py::array_t<double> array(std::move(shape));
-            std::fill_n(array.mutable_data(), array.size(), 0.0);
-            return array;
-        };
-        const auto span = [](py::array_t<double>& array) {
-            return std::span<double>(array.mutable_data(), static_cast<std::size_t>(array.size()));
-        };
         double energy = 0;
-        Results results;
-        results.energy = &energy;
         py::dict output;
-        const auto want = [&](const char* name, std::vector<py::ssize_t> shape) {
-            py::array_t<double> array = zeros(std::move(shape));
-            output[name] = array;
-            return span(array);
-        };
-        results.atom_energies = want("atom_energies", {n});
-        results.forces = want("forces", {n, 3});
-        results.virial = want("virial", {3, 3}).data();
-        if (atom_virials) results.atom_virials = want("atom_virials", {n, 3, 3});
-        if (atom_virials_halved) results.atom_virials_halved = want("atom_virials_halved", {n, 6});
-        if (uncertainties) results.atom_uncertainties = want("atom_uncertainties", {n});
-
+        Results results = make_results(output, n, {atom_virials, atom_virials_halved, uncertainties});
+        results.energy = &energy;
         Cluster cluster;
         cluster.positions = {positions.data(), static_cast<std::size_t>(positions.size())};
         cluster.species = {species.data(), static_cast<std::size_t>(n)};
@@ -214,7 +230,41 @@ public:
         return output;
     }
 
+    /// On a device, which finds the neighbours: no list from here.
+    py::dict evaluate_open(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                           const DenseArray<double>& cell, const std::array<bool, 3>& pbc, double skin,
+                           bool atom_virials_halved, bool uncertainties) {
+        check_shapes(positions, species);
+        if (!on_device_) throw Error(ErrorCode::invalid_argument, "the model is not on a device");
+        if (cell.size() != 9) throw Error(ErrorCode::invalid_argument, "the cell must have the shape (3, 3)");
+        require_uncertainty(uncertainties);
+        OpenCluster cluster;
+        cluster.positions = {positions.data(), static_cast<std::size_t>(positions.size())};
+        cluster.species = {species.data(), static_cast<std::size_t>(species.size())};
+        cluster.n_centers = species.shape(0);
+        for (std::size_t a = 0; a < 3; ++a)
+            for (std::size_t d = 0; d < 3; ++d) cluster.box.cell[a][d] = cell.data()[3 * a + d];
+        cluster.box.periodic = pbc;
+        cluster.skin = skin;
+        double energy = 0;
+        py::dict output;
+        Results results = make_results(output, species.shape(0), {false, atom_virials_halved, uncertainties});
+        results.energy = &energy;
+        {
+            const py::gil_scoped_release release;
+            const std::scoped_lock lock(mutex_);
+            if (cluster.n_centers > 0) on_device_->evaluate(cluster, results, *workspace_);
+        }
+        output["energy"] = energy;
+        return output;
+    }
+
 private:
+    void require_uncertainty(bool wanted) const {
+        if (wanted && !potential_->info().has_uncertainty)
+            throw Error(ErrorCode::unsupported, "this model has no uncertainty");
+    }
+
     void number_centers(std::size_t n) {
         if (centers_.size() == n) return;
         centers_.resize(n);
@@ -222,6 +272,7 @@ private:
     }
 
     std::shared_ptr<const Potential> potential_;
+    std::shared_ptr<const DevicePotential> on_device_;  // the same one, or null
     std::unique_ptr<Workspace> workspace_;
     std::vector<std::int32_t> centers_;
     SystemBatch batch_;
@@ -320,6 +371,16 @@ void bind_potential(py::module_& module) {
             },
             py::arg("path"))
         .def_static(
+            "load_on_device",
+            [](const std::string& path, int device, bool deterministic) {
+                const py::gil_scoped_release release;
+                DeviceOptions options;
+                options.device = device;
+                options.deterministic = deterministic;
+                return std::make_unique<Model>(path, options);
+            },
+            py::arg("path"), py::arg("device"), py::arg("deterministic"))
+        .def_static(
             "from_arrays",
             [](const std::string& metadata, const py::dict& arrays, const std::string& name) {
                 return std::make_unique<Model>(model_file_from_python(metadata, arrays, name));
@@ -346,8 +407,7 @@ void bind_potential(py::module_& module) {
             "make_evaluator",
             [](const Model& m, const std::string& precision, int n_threads,
                const std::string& instruction_set) {
-                return std::make_unique<Evaluator>(m.potential,
-                                                   make_options(precision, n_threads, instruction_set));
+                return std::make_unique<Evaluator>(m, make_options(precision, n_threads, instruction_set));
             },
             py::arg("precision"), py::arg("n_threads"), py::arg("instruction_set"))
         .def("closer_than_training", &closer_than_training, py::arg("positions"), py::arg("species"),
@@ -366,12 +426,21 @@ void bind_potential(py::module_& module) {
         .def("evaluate", &Evaluator::evaluate, py::arg("positions"), py::arg("species"), py::arg("neighbors"),
              py::arg("atom_virials") = false, py::arg("atom_virials_halved") = false,
              py::arg("uncertainties") = false)
+        .def("evaluate_open", &Evaluator::evaluate_open, py::arg("positions"), py::arg("species"),
+             py::arg("cell"), py::arg("pbc"), py::arg("skin"), py::arg("atom_virials_halved") = false,
+             py::arg("uncertainties") = false)
         .def("evaluate_batch", &Evaluator::evaluate_batch, py::arg("positions"), py::arg("species"),
              py::arg("offsets"), py::arg("cells"), py::arg("pbc"), py::arg("n_threads"));
 
     module.def(
         "instruction_set", [] { return name_of(resolve_instruction_set(InstructionSet::automatic)); },
         "What the kernels use here unless told otherwise.");
+
+    module.def(
+        "device_library", [] { return py::make_tuple(device_library_path(), device_library().build); },
+        "Path and build of the device library; UnsupportedError says why there is none.");
+    module.def("device_names", &device_names,
+               "Devices that can be used; UnsupportedError says why there is none.");
 
     module.def(
         "read_model_file",

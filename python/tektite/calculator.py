@@ -35,13 +35,18 @@ class TektiteCalculator(Calculator):
         Verlet skin of the neighbour list, angstrom. Only the time depends on it.
     instruction_set : str
         "automatic", or one to insist on: "baseline", "avx2", "avx512".
+    device : str, optional
+        "cpu", "cuda" (the first GPU that this process sees) or "cuda:N". Default: where the model
+        is; a file is loaded to the CPU.
+    deterministic : bool
+        On a GPU: the same input gives the same bits, which costs time.
     atoms, directory, label
         As for `ase.calculators.calculator.Calculator`.
 
     Raises
     ------
     FileNotFoundError, ModelFileError, UnsupportedError
-        See `tektite.load`.
+        See `tektite.load` and `tektite.Potential.to`.
     ValueError
         An argument has no meaning.
 
@@ -72,11 +77,17 @@ class TektiteCalculator(Calculator):
         skin: float = 0.5,
         instruction_set: str = "automatic",
         *,
+        device: str | None = None,
+        deterministic: bool = False,
         atoms: Atoms | None = None,
         directory: str | os.PathLike = ".",
         label: str | None = None,
     ):
         self.potential = model if isinstance(model, Potential) else load(model)
+        if device is not None:
+            self.potential = self.potential.to(device, deterministic=deterministic)
+        elif deterministic:
+            raise ValueError("deterministic needs a device: device='cuda'")
         if self.potential.has_uncertainty:
             self.implemented_properties = [
                 *TektiteCalculator.implemented_properties,
@@ -90,6 +101,7 @@ class TektiteCalculator(Calculator):
             threads=default_threads() if threads is None else threads,
             skin=skin,
             instruction_set=instruction_set,
+            device=self.potential.device,
             atoms=atoms,
             directory=directory,
             label=label,
@@ -106,7 +118,7 @@ class TektiteCalculator(Calculator):
 
     @property
     def description(self) -> str:
-        """The path taken: instruction set, precision, threads."""
+        """The path taken: instruction set, precision, threads; or the GPU and precision."""
         return self._make_evaluator().description
 
     def set(self, **kwargs: Any) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from tektite.potential import Evaluator, Potential, load
 
 # So many fill the lanes and hide the start of the threads; memory stays small.
 _ATOMS_PER_THREAD = 2048
+# Several times what a GPU computes at once.
+_ATOMS_ON_DEVICE = 500_000
 
 _System = tuple[NDArray, NDArray, NDArray, NDArray]
 
@@ -44,6 +46,7 @@ def evaluate(
     precision: str = "double",
     threads: int | None = None,
     instruction_set: str = "automatic",
+    device: str | None = None,
 ) -> Evaluation:
     """Evaluate a model on a list of systems.
 
@@ -55,6 +58,9 @@ def evaluate(
         A ``.mlip`` or ``.yace`` file, or what `tektite.load` returns.
     precision, threads, instruction_set
         See `tektite.potential.Evaluator`.
+    device : str, optional
+        "cpu", "cuda" or "cuda:N", which computes many systems in one launch. Default: where the
+        model is; a file is loaded to the CPU.
 
     Raises
     ------
@@ -63,12 +69,14 @@ def evaluate(
         names it ("system 3: ...").
     """
     potential = model if isinstance(model, Potential) else load(model)
+    if device is not None:
+        potential = potential.to(device)
     evaluator = potential.make_evaluator(precision, threads, 0.0, instruction_set)
     energies, forces, stresses, atom_energies = [], [], [], []
     n_done = 0
-    for batch in _batches(
-        [systems] if isinstance(systems, Atoms) else systems, _ATOMS_PER_THREAD * evaluator.threads
-    ):
+    on_cpu = potential.device == "cpu"
+    batch_size = _ATOMS_PER_THREAD * evaluator.threads if on_cpu else _ATOMS_ON_DEVICE
+    for batch in _batches([systems] if isinstance(systems, Atoms) else systems, batch_size):
         try:
             results = evaluator.evaluate_batch(batch)
         except Exception:

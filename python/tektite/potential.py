@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,15 +46,33 @@ def default_threads() -> int:
     return os.cpu_count() or 1
 
 
+def _device_index(device: str) -> int | None:
+    """Number of the device that "cuda" or "cuda:N" names; None: "cpu"."""
+    if device == "cpu":
+        return None
+    match = re.fullmatch(r"cuda(?::(\d{1,3}))?", device)
+    if match is None:
+        raise ValueError(f"unknown device '{device}': use 'cpu', 'cuda' or 'cuda:N'")
+    return int(match.group(1) or 0)
+
+
 class Potential:
     """A loaded model: immutable, shareable between calculators and threads.
 
     Use `tektite.load`, or `from_arrays` for a model that is not in a file.
     """
 
-    def __init__(self, model: _core.Model, source: str | tuple[str, dict[str, NDArray], str]):
+    def __init__(
+        self,
+        model: _core.Model,
+        source: str | tuple[str, dict[str, NDArray], str],
+        device: str = "cpu",
+        deterministic: bool = False,
+    ):
         self._model = model
         self._source = source
+        self.device = device
+        self.deterministic = deterministic
         self.metadata: dict[str, Any] = json.loads(model.metadata)
         self._species_of_number = np.full(len(chemical_symbols), -1, dtype=np.int32)
         for index, symbol in enumerate(model.elements):
@@ -90,6 +110,42 @@ class Potential:
     def name(self) -> str:
         """The path of the file, or the name given."""
         return self._source if isinstance(self._source, str) else self._source[2]
+
+    def to(self, device: str, *, deterministic: bool = False) -> Potential:
+        """Return this model on the CPU or on a GPU.
+
+        Parameters
+        ----------
+        device : str
+            "cpu", "cuda" (the first GPU that this process sees), or "cuda:N".
+        deterministic : bool
+            On a GPU: whether the same input must give the same bits, which costs time. (The CPU
+            always does for the same number of threads.)
+
+        Raises
+        ------
+        ValueError
+            Another device.
+        UnsupportedError
+            There is no device library, driver or card, or the model has a part that the device
+            side lacks; says which.
+        """
+        index = _device_index(device)
+        if device == self.device and (index is None or deterministic == self.deterministic):
+            return self
+        if index is None:
+            return _restore(self._source, "cpu", False)
+        if isinstance(self._source, str):
+            model = _core.Model.load_on_device(self._source, index, deterministic)
+        else:
+            from tektite import modelfile
+
+            text, arrays, _ = self._source
+            with tempfile.TemporaryDirectory(prefix="tektite-") as folder:
+                path = Path(folder) / "model.mlip"
+                modelfile.write(path, json.loads(text), arrays)
+                model = _core.Model.load_on_device(str(path), index, deterministic)
+        return Potential(model, self._source, device, deterministic)
 
     @property
     def family(self) -> str:
@@ -174,25 +230,37 @@ class Potential:
     def __repr__(self) -> str:
         return (
             f"Potential('{self.name}', family='{self.family}', "
-            f"elements=[{', '.join(self.elements)}], cutoff={self.cutoff:g})"
+            f"elements=[{', '.join(self.elements)}], cutoff={self.cutoff:g}"
+            f"{'' if self.device == 'cpu' else f', device={self.device!r}'})"
         )
 
     def __deepcopy__(self, memo: dict) -> Potential:
         return self
 
     def __reduce__(self) -> tuple:
-        if isinstance(self._source, str):
-            return (load, (self._source,))
-        text, arrays, name = self._source
-        return (_from_text, (text, arrays, name))
+        return (_restore, (self._source, self.device, self.deterministic))
 
 
 def _from_text(text: str, arrays: dict[str, NDArray], name: str) -> Potential:
     return Potential(_core.Model.from_arrays(text, arrays, name), (text, arrays, name))
 
 
-def load(path: str | os.PathLike) -> Potential:
+def _restore(
+    source: str | tuple[str, dict[str, NDArray], str], device: str, deterministic: bool
+) -> Potential:
+    potential = load(source) if isinstance(source, str) else _from_text(*source)
+    return potential.to(device, deterministic=deterministic)
+
+
+def load(path: str | os.PathLike, device: str = "cpu", *, deterministic: bool = False) -> Potential:
     """Load a model from a ``.mlip`` or a ``.yace`` file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    device, deterministic
+        Where it shall run: see `Potential.to`.
 
     Raises
     ------
@@ -201,10 +269,11 @@ def load(path: str | os.PathLike) -> Potential:
     ModelFileError
         The file is damaged, or written by a newer Tektite.
     UnsupportedError
-        The file asks for something that this version cannot do.
+        The file asks for something that this version cannot do, or there is no such device.
     """
     path = Path(path).expanduser()
-    return Potential(_core.Model.load(str(path)), str(path.absolute()))
+    potential = Potential(_core.Model.load(str(path)), str(path.absolute()))
+    return potential.to(device, deterministic=deterministic)
 
 
 class Evaluator:
@@ -213,11 +282,11 @@ class Evaluator:
     Parameters
     ----------
     potential : Potential
-        The model.
+        The model; if it is on a GPU, the neighbour list is made there too.
     precision : str
         "double", or "mixed": float32 inside an atom's environment, sums in double.
     threads : int, optional
-        Number of threads; default: see `default_threads`.
+        Number of threads; default: see `default_threads`. With a GPU they prepare batches only.
     skin : float
         The neighbour list reaches this much farther than the cutoff (angstrom) and is rebuilt only
         when an atom has moved by half of it. Results do not depend on it.
@@ -230,6 +299,8 @@ class Evaluator:
         An argument has no meaning.
     UnsupportedError
         The processor lacks the instruction set, or the model this precision.
+    MemoryError
+        A GPU is too small; says how many atoms would fit. `evaluate` raises it too.
     """
 
     def __init__(
@@ -242,12 +313,14 @@ class Evaluator:
     ):
         if not skin >= 0 or not np.isfinite(skin):
             raise ValueError(f"the skin must be zero or positive (angstrom), got {skin}")
+        if potential.device != "cpu" and instruction_set != "automatic":
+            raise ValueError(f"no instruction set '{instruction_set}' on {potential.device}")
         self.potential = potential
         self.threads = default_threads() if threads is None else int(threads)
         self.skin = float(skin)
         self._engine = potential._model.make_evaluator(precision, self.threads, instruction_set)
         self._neighbors = _core.NeighborList()
-        self._last: tuple[NDArray, NDArray] | None = None
+        self._last: tuple[NDArray, NDArray, NDArray, NDArray] | None = None
         self._knows_distances = bool(np.any(potential.minimum_distances > 0))
 
     @property
@@ -323,18 +396,16 @@ class Evaluator:
         if not np.isfinite(cell).all():
             raise NotFiniteError(f"the cell is not finite: {cell.tolist()}")
         species = self.potential.species(numbers)
-        self._last = (positions, species)
         pbc = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
-        self._neighbors.update(
-            positions, cell, pbc, self.potential.cutoff, self.skin, n_threads=self.threads
-        )
-        raw = self._engine.evaluate(
-            positions,
-            species,
-            self._neighbors,
-            atom_virials_halved=stresses,
-            uncertainties=uncertainties,
-        )
+        self._last = (positions, species, cell, pbc)
+        wanted = {"atom_virials_halved": stresses, "uncertainties": uncertainties}
+        if self.potential.device == "cpu":
+            self._update_neighbors(self.potential.cutoff)
+            raw = self._engine.evaluate(positions, species, self._neighbors, **wanted)
+        else:
+            raw = self._engine.evaluate_open(
+                positions, species, cell, pbc.tolist(), self.skin, **wanted
+            )
         forces = raw["forces"]
         if not (np.isfinite(raw["energy"]) and np.isfinite(forces).all()):
             bad = ~(np.isfinite(forces).all(axis=1) & np.isfinite(raw["atom_energies"]))
@@ -419,4 +490,13 @@ class Evaluator:
         """
         if not self._knows_distances or self._last is None:
             return None
-        return self.potential._model.closer_than_training(*self._last, self._neighbors)
+        if self.potential.device != "cpu":
+            # The device keeps its list; a short one is enough here.
+            self._update_neighbors(float(self.potential.minimum_distances.max()))
+        positions, species, *_ = self._last
+        return self.potential._model.closer_than_training(positions, species, self._neighbors)
+
+    def _update_neighbors(self, cutoff: float) -> None:
+        """Make the list for the last positions anew if an atom has moved too far."""
+        positions, _, cell, pbc = self._last
+        self._neighbors.update(positions, cell, pbc, cutoff, self.skin, n_threads=self.threads)

@@ -11,7 +11,12 @@ import typer
 from rich.progress import Progress
 
 from tektite.cli.app import app, output
-from tektite.cli.model_commands import ModelArgument, PrecisionOption, ThreadsOption
+from tektite.cli.model_commands import (
+    DeviceOption,
+    ModelArgument,
+    PrecisionOption,
+    ThreadsOption,
+)
 
 
 def _none(key: str) -> str | None:
@@ -44,6 +49,7 @@ def evaluate(
     group_key: GroupKey = "group",
     precision: PrecisionOption = "double",
     threads: ThreadsOption = None,
+    device: DeviceOption = "cpu",
     json_path: JsonPath = None,
     plot: Annotated[
         Path | None, typer.Option(help="Write a parity plot (.png, .pdf, .svg).")
@@ -60,7 +66,7 @@ def evaluate(
     from tektite.potential import load
     from tektite.report import ErrorTable, calibrate, calibration_plot, parity_plot
 
-    potential = load(model)
+    potential = load(model, device)
     keys = DataKeys(
         _none(energy_key), _none(forces_key), _none(stress_key), stress_convention, group_key
     )

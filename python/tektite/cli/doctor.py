@@ -35,6 +35,15 @@ pair_style mlip
 print "tektite: $(extract_setting(world_size)) ranks"
 """
 
+_VARIABLES = (
+    "TEKTITE_ISA",
+    "TEKTITE_NUM_THREADS",
+    "TEKTITE_CUDA_LIBRARY",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "LAMMPS_PLUGIN_PATH",
+)
+
 # Whether it fits (None: a note) and what was found.
 Finding = tuple[bool | None, str]
 
@@ -79,6 +88,25 @@ def _engine() -> Iterator[Finding]:
 
     yield True, f"instruction set: {_core.instruction_set()}"
     yield True, f"threads by default: {default_threads()}"
+
+
+def _devices() -> Iterator[Finding]:
+    from tektite import _core
+    from tektite.errors import UnsupportedError
+
+    try:
+        path, build = _core.device_library()
+    except UnsupportedError as error:
+        yield None, f"no GPU can be used: {error}"
+        return
+    yield True, f"device library {path} ({build})"
+    try:
+        names = _core.device_names()
+    except UnsupportedError as error:
+        yield None, f"no GPU can be used: {error}"
+        return
+    for index, name in enumerate(names):
+        yield True, f"cuda:{index} is {name}"
 
 
 def _lammps() -> Iterator[Finding]:
@@ -159,6 +187,7 @@ def doctor() -> None:
     healthy = True
     for title, findings in (
         ("Engine", _engine()),
+        ("GPU", _devices()),
         ("LAMMPS", _lammps()),
         ("Programs", _programs()),
     ):
@@ -168,11 +197,7 @@ def doctor() -> None:
             mark, style = _MARKS[good]
             console.print(f"  {mark}", style=style, end=" ")
             console.print(text, markup=False, soft_wrap=True)
-    settings = [
-        f"{name}={os.environ[name]}"
-        for name in ("TEKTITE_ISA", "TEKTITE_NUM_THREADS", "OMP_NUM_THREADS", "LAMMPS_PLUGIN_PATH")
-        if name in os.environ
-    ]
+    settings = [f"{name}={os.environ[name]}" for name in _VARIABLES if name in os.environ]
     if settings:
         console.print("Environment: " + ", ".join(settings), markup=False, soft_wrap=True)
     if not healthy:

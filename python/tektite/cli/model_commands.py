@@ -20,6 +20,7 @@ PrecisionOption = Annotated[str, typer.Option(help="double or mixed")]
 ThreadsOption = Annotated[
     int | None, typer.Option(help="Number of threads [default: all processors]", min=1)
 ]
+DeviceOption = Annotated[str, typer.Option(help="cpu, cuda or cuda:N")]
 
 
 def _flatten(value: Any, name: str = "") -> list[tuple[str, str]]:
@@ -99,6 +100,7 @@ def check(
     model: ModelArgument,
     precision: PrecisionOption = "double",
     threads: ThreadsOption = None,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Recompute the reference structures in a model file on this machine.
 
@@ -106,7 +108,7 @@ def check(
     """
     from tektite.potential import load
 
-    potential = load(model)
+    potential = load(model, device)
     result = potential.check(precision, threads)
     if result["n_structures"] == 0:
         raise ValueError(
