@@ -22,7 +22,9 @@ from tektite import modelfile
 from tektite.cli.app import app
 from tektite.data import Frame
 from tektite.errors import DataError, UnsupportedError
+from tektite.fit import run_config
 from tektite.fit.dataset import Target, make_targets, species_of
+from tektite.fit.families import estimate_config
 from tektite.fit.gap.config import GapFitConfig, load_gap_config, parse_gap_config
 from tektite.fit.gap.pair_term import make_pair_terms
 from tektite.fit.gap.rows import Design
@@ -373,9 +375,24 @@ def test_data_errors() -> None:
         fit_gap_frames(_config(regression={"method": "cross_validation"}), frames)
 
 
-def test_dry_run_is_refused(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["fit", "--dry-run", str(_write_config(tmp_path))])
-    assert result.exit_code == 1 and "family gap" in " ".join(result.output.split())
+def test_dry_run(tmp_path: Path) -> None:
+    """It says how large the fit is that is then made, and writes nothing."""
+    write_frames(tmp_path / "train.extxyz", label(silicon_structures(12), teacher(["Si"])))
+    path = _write_config(tmp_path)
+    before = set(tmp_path.iterdir())
+    found = estimate_config(path)
+    result = CliRunner().invoke(app, ["fit", "--dry-run", str(path)])
+    assert result.exit_code == 0 and set(tmp_path.iterdir()) == before
+    out = " ".join(result.output.split())
+    for part in ("sparse points, soap", "features of SOAP", "memory, at most", "time, covariances"):
+        assert part in out
+    fitted = run_config(path)
+    points: dict[str, int] = {}
+    for term in fitted.terms:
+        points[term.kind] = points.get(term.kind, 0) + term.n_points
+    assert found.sparse_points == points and found.n_parameters == sum(points.values())
+    assert found.n_rows == fitted.solution.n_rows
+    assert all(v > 0 for v in [*found.memory.values(), *found.seconds.values()])
 
 
 def test_missing_configuration(tmp_path: Path) -> None:

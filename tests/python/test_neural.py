@@ -12,16 +12,19 @@ import yaml
 from ase import Atoms
 
 import tektite
-from fit_data import label, silicon_structures, teacher, write_frames
+from fit_data import label, mixed_structures, silicon_structures, teacher, write_frames
 from random_models import random_neural
 from systems import random_system
-from tektite.errors import DataError, ModelFileError
-from tektite.fit.families import run_config
+from tektite import modelfile
+from tektite.errors import DataError, ModelFileError, UnsupportedError
+from tektite.fit.dataset import Target, species_of
+from tektite.fit.families import estimate_config, run_config
 from tektite.fit.neural.config import NeuralFitConfig
 from tektite.fit.neural.network import Readout, lone_features, neural_contents, predict
 from tektite.fit.neural.operations import Systems, features
 from tektite.fit.reference import BEGIN, END, reference_markdown
 from tektite.potential import Potential
+from tektite.soap import SOAP
 
 ISOLATED = np.array([0.3, -0.7])
 
@@ -247,6 +250,64 @@ def test_fit(config: Path) -> None:
     before = written.read_bytes()
     run_config(config)
     assert written.read_bytes() == before
+
+
+def test_dry_run(config: Path) -> None:
+    before = set(config.parent.iterdir())
+    found = estimate_config(config)
+    assert set(config.parent.iterdir()) == before
+    result = run_config(config)
+    assert found.n_parameters == 2 * result.n_parameters and found.members == 2
+    assert found.n_features == 40
+    assert all(v > 0 for v in [*found.memory.values(), *found.seconds.values()])
+
+
+def test_device(config: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """What was taken is said; where there is no GPU the CPU is, unless a GPU was asked for."""
+    text = config.read_text().replace("epochs: 30", "epochs: 2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    models = []
+    for device in ("auto", "cpu"):
+        config.write_text(text.replace("epochs: 2", f"epochs: 2\n  device: {device}"))
+        run_config(config)
+        assert "networks on cpu" in " ".join(capsys.readouterr().out.split())
+        models.append(modelfile.read(config.with_suffix(".mlip")).arrays)
+    for name, values in models[0].items():
+        np.testing.assert_array_equal(models[1][name], values)
+    config.write_text(text.replace("epochs: 2", "epochs: 2\n  device: cuda"))
+    with pytest.raises(UnsupportedError, match=r"optimiser\.device is cuda.*no GPU"):
+        run_config(config)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU on this machine")
+def test_networks_on_a_gpu_give_the_same(config: Path) -> None:
+    losses = {}
+    for device in ("cpu", "cuda"):
+        text = config.read_text().replace("epochs: 30", f"epochs: 3\n  device: {device}")
+        config.write_text(text)
+        losses[device] = run_config(config).histories[0][-1].train
+        config.write_text(text.replace(f"epochs: 3\n  device: {device}", "epochs: 30"))
+    assert losses["cuda"] == pytest.approx(losses["cpu"], rel=1e-8)
+
+
+def test_scaling_is_that_of_all_rows(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mean and spread, gathered piece by piece, are those of all features at once."""
+    from tektite.fit.neural import run
+
+    monkeypatch.setattr(run, "_FRAMES_AT_ONCE", 3)
+    elements = ["Ge", "Si"]
+    frames = label(mixed_structures(elements, 8), teacher(elements))
+    descriptor = SOAP(elements, cutoff=4.0, n_max=3, l_max=2)
+    targets = [Target(f, species_of(f, elements), 0.0, None, None, 1, 1, 1) for f in frames]
+    mean, spread = run._scaling(descriptor, targets, 2)
+    rows = np.concatenate(descriptor.features([f.atoms for f in frames]))
+    species = np.concatenate([t.species for t in targets])
+    for e in range(2):
+        mine = rows[species == e]
+        each = mine.std(axis=0)
+        np.testing.assert_allclose(mean[e], mine.mean(axis=0), rtol=1e-12, atol=1e-14)
+        least = 0.1 * np.sqrt(np.mean(each**2))
+        np.testing.assert_allclose(spread[e], np.maximum(each, least), rtol=1e-9)
 
 
 def test_a_killed_fit_goes_on_where_it_was(config: Path, monkeypatch) -> None:

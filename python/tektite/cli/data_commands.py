@@ -169,17 +169,8 @@ def fit(
 
 def _estimate(path: Path) -> None:
     """Print what a fit will need."""
-    from tektite.errors import UnsupportedError
-    from tektite.fit.dry_run import estimate
-    from tektite.fit.families import load_any
-    from tektite.fit.results import read_sets
+    from tektite.fit.families import estimate_config
 
     console = output()
-    config, _ = load_any(path)
-    if config.family != "ace":
-        raise UnsupportedError(f"{path}: --dry-run knows nothing about family {config.family}")
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        frames = read_sets(config, progress)
-        result = estimate(config, frames["train"], frames["test"], progress)
-    console.print(result.rich_table())
+    console.print(estimate_config(path, console).rich_table())
     console.print("Times are from a few frames on this machine as busy as it is now.")

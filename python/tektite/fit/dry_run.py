@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""`tektite fit --dry-run`: how large, how much memory, how long, without fitting anything."""
+"""`tektite fit --dry-run` of linear and non-linear ACE models, without fitting anything."""
 
 from __future__ import annotations
 
@@ -11,84 +11,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from rich.progress import Progress
-from rich.table import Table
 
 from tektite.data import Frame
 from tektite.fit.ace_memory import plan_memory
 from tektite.fit.config import FitConfig
-from tektite.fit.dataset import Target
-from tektite.fit.least_squares import triangular_factor
+from tektite.fit.estimate import Estimate, common_numbers, flops, sample
 from tektite.fit.linear import prepare_linear
 from tektite.fit.objective import Objective
 from tektite.fit.start import Start
 from tektite.fit.trainable import TrainableAce
 from tektite.potential import default_threads
 
-_SAMPLE_ATOMS = 300
 
+@dataclasses.dataclass(kw_only=True)
+class AceEstimate(Estimate):
+    """What a fit of an ACE will need; functions: by element and rank."""
 
-@dataclasses.dataclass
-class Estimate:
-    """What a fit will need.
-
-    functions: by element and rank. rows: of the design matrix. memory: bytes in all at the height
-    of each step; most_memory: the largest of them; seconds: by purpose, from timings of a few
-    frames here and now.
-    """
-
-    n_frames: int
-    n_atoms: int
-    n_neighbors: float
     functions: dict[str, list[int]]
-    n_parameters: int
-    n_rows: int
-    threads: int
-    memory: dict[str, float]
-    most_memory: float
-    seconds: dict[str, float]
 
     @property
     def n_functions(self) -> int:
         """Over all elements."""
         return sum(map(sum, self.functions.values()))
 
-    def rich_table(self) -> Table:
-        """Return a table to print with rich."""
-        table = Table(show_header=False, box=None)
-        table.add_column(style="bold")
-        table.add_column()
-        table.add_row("frames", f"{self.n_frames} ({self.n_atoms} atoms)")
-        table.add_row("neighbours", f"{self.n_neighbors:.1f} an atom")
+    def sizes(self) -> list[tuple[str, str]]:
+        """See `Estimate`."""
+        rows = []
         for symbol, ranks in self.functions.items():
             by_rank = ", ".join(f"rank {k + 1}: {n}" for k, n in enumerate(ranks))
-            table.add_row(f"functions of {symbol}", f"{sum(ranks)} ({by_rank})")
-        table.add_row("parameters", str(self.n_parameters))
-        table.add_row("data", f"{self.n_rows} energies, force components and virials")
-        for name, size in self.memory.items():
-            table.add_row(f"memory, {name}", f"{size / 2**20:.0f} MiB")
-        table.add_row("memory, at most", f"{self.most_memory / 2**20:.0f} MiB")
-        for name, seconds in self.seconds.items():
-            table.add_row(f"time, {name}", _duration(seconds))
-        table.add_row("time, together", f"{_duration(sum(self.seconds.values()))}")
-        table.add_row("threads", str(self.threads))
-        return table
+            rows.append((f"functions of {symbol}", f"{sum(ranks)} ({by_rank})"))
+        return rows
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
-        return dataclasses.asdict(self) | {"n_functions": self.n_functions}
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _sample(targets: Sequence[Target]) -> list[Target]:
-    """Some frames from all over the data, about `_SAMPLE_ATOMS` atoms."""
-    n_atoms = sum(len(t.species) for t in targets)
-    n = max(1, round(len(targets) * min(1.0, _SAMPLE_ATOMS / n_atoms)))
-    return [targets[int(k)] for k in np.linspace(0, len(targets) - 1, n)]
+        return super().as_dict() | {"n_functions": self.n_functions}
 
 
 def estimate(
@@ -96,7 +52,7 @@ def estimate(
     train: Sequence[Frame],
     test: Sequence[Frame] = (),
     progress: Progress | None = None,
-) -> Estimate:
+) -> AceEstimate:
     """Estimate what `fit_frames` or `train_frames` will need.
 
     Raises
@@ -121,19 +77,18 @@ def estimate(
         ].tolist()
         for e, symbol in enumerate(elements)
     }
-    sample = _sample(targets)
-    share = sum(len(t.species) for t in targets) / sum(len(t.species) for t in sample)
+    some, share = sample(targets)
     width = problem.free.shape[1] + model.n_functions + 1
     rows = problem.data.n_rows
     begin = time.perf_counter()
-    for target in sample:
+    for target in some:
         model._fill(
             target,
             np.zeros((target.n_rows, model.n_functions), order="F"),
             np.zeros(target.n_rows),
         )
     seconds = {"design matrix": (time.perf_counter() - begin) * share / threads}
-    rate = _flops()
+    rate = flops()
     seconds["QR decomposition"] = 2.0 * rows * width**2 / rate / threads
     seconds["regression"] = 20.0 * width**3 / rate / threads
     plan = plan_memory(config, problem, threads, sum(f.n_atoms for f in [*train, *test]))
@@ -152,12 +107,12 @@ def estimate(
         fit_exponents=bool(training and training.embedding.fit_exponents),
     )
     prepared = trainable.prepare(
-        [(t.frame.positions, t.frame.cell, t.frame.pbc, t.species) for t in sample],
+        [(t.frame.positions, t.frame.cell, t.frame.pbc, t.species) for t in some],
         threads,
     )
     if training is not None:
-        objective = Objective(sample, len(elements), training.huber)
-        indices = np.arange(len(sample))
+        objective = Objective(some, len(elements), training.huber)
+        indices = np.arange(len(some))
         begin = time.perf_counter()
         found = trainable.evaluate(prepared, indices, threads)
         slopes = objective(indices, *found)[1:]
@@ -169,24 +124,9 @@ def estimate(
         # Line searches need about a tenth more evaluations than there are iterations.
         seconds["training, at most"] = 1.1 * once * n_iterations * folds
         n_parameters = trainable.n_parameters
-    return Estimate(
-        len(train),
-        sum(f.n_atoms for f in train),
-        prepared.n_edges / prepared.n_atoms.sum(),
-        functions,
-        n_parameters,
-        rows,
-        threads,
-        plan.memory.levels,
-        plan.memory.total,
-        seconds,
+    return AceEstimate(
+        **common_numbers(train, problem.data, threads, plan.memory),
+        functions=functions,
+        n_parameters=n_parameters,
+        seconds=seconds,
     )
-
-
-def _flops(n: int = 400) -> float:
-    """Floating-point operations in a second of a QR decomposition on one thread."""
-    rows = np.asfortranarray(np.random.default_rng(0).normal(size=(2 * n, n)))
-    triangular_factor(rows.copy(order="F"))
-    begin = time.perf_counter()
-    triangular_factor(rows)
-    return (4.0 - 2.0 / 3.0) * n**3 / (time.perf_counter() - begin)

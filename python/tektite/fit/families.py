@@ -10,25 +10,28 @@ from types import ModuleType
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress
 
 from tektite.errors import UnsupportedError
 from tektite.fit.base_config import BaseFitConfig
 from tektite.fit.config import FitConfig
 from tektite.fit.config_file import read_yaml
+from tektite.fit.estimate import Estimate
 from tektite.fit.gap.config import GapFitConfig
 from tektite.fit.neural.config import NeuralFitConfig
-from tektite.fit.results import check_output
+from tektite.fit.results import check_output, read_sets
 
-# By the key `family`: configuration, and the module whose `run` fits as one says.
+# By the key `family`: configuration, and the package whose modules `run` and `dry_run` fit as one
+# says, and estimate what that needs.
 FAMILIES: dict[str, tuple[type[BaseFitConfig], str]] = {
-    "ace": (FitConfig, "tektite.fit.run"),
-    "gap": (GapFitConfig, "tektite.fit.gap.run"),
-    "neural": (NeuralFitConfig, "tektite.fit.neural.run"),
+    "ace": (FitConfig, "tektite.fit"),
+    "gap": (GapFitConfig, "tektite.fit.gap"),
+    "neural": (NeuralFitConfig, "tektite.fit.neural"),
 }
 
 
-def load_any(path: str | Path) -> tuple[BaseFitConfig, ModuleType]:
-    """Read and check a configuration of any family; return it and the module that fits.
+def load_any(path: str | Path, module: str = "run") -> tuple[BaseFitConfig, ModuleType]:
+    """Read and check a configuration of any family; return it and a module of the family.
 
     Raises
     ------
@@ -44,10 +47,10 @@ def load_any(path: str | Path) -> tuple[BaseFitConfig, ModuleType]:
     family = content.get("family", "ace") if isinstance(content, dict) else "ace"
     if not isinstance(family, str) or family not in FAMILIES:
         raise ValueError(f"{path}: 'family' is {family!r}; there are: {', '.join(FAMILIES)}")
-    configuration, module = FAMILIES[family]
+    configuration, package = FAMILIES[family]
     config = configuration.load(path)
     try:
-        return config, importlib.import_module(module)
+        return config, importlib.import_module(f"{package}.{module}")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -82,3 +85,12 @@ def run_config(path: str | Path, console: Console | None = None, restart: bool =
     check_output(config.output, path)
     console = console or Console(file=sys.stdout, highlight=False)
     return module.run(config, path, console, restart)
+
+
+def estimate_config(path: str | Path, console: Console | None = None) -> Estimate:
+    """Estimate what the fit of a configuration file will need; errors as `run_config`."""
+    config, module = load_any(path, "dry_run")
+    console = console or Console(file=sys.stdout, highlight=False)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        frames = read_sets(config, progress)
+        return module.estimate(config, frames["train"], frames["test"], progress)

@@ -21,6 +21,7 @@ from tektite.fit.dataset import Distances, Target
 from tektite.fit.export import sum_contents
 from tektite.fit.gap.config import GapFitConfig
 from tektite.fit.gap.export import gap_contents
+from tektite.fit.gap.memory import ADVICE, MOST_ENVIRONMENTS, plan_memory
 from tektite.fit.gap.optimize import maximize_evidence, minimize_left_out_loss
 from tektite.fit.gap.pair_term import make_pair_terms
 from tektite.fit.gap.regression import (
@@ -35,12 +36,10 @@ from tektite.fit.gap.sigmas import SigmaWeights
 from tektite.fit.gap.soap_term import SoapSource, make_soap_terms, with_zeta
 from tektite.fit.gap.term import Term
 from tektite.fit.gap.triplet_term import make_triplet_terms
+from tektite.fit.memory import check_memory, limit_of
 from tektite.fit.preparation import Preparation, prepare
 from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
 from tektite.potential import default_threads
-
-# Sparse points are chosen from about this many atoms: 200 MB for 252 features.
-_MOST_ENVIRONMENTS = 100_000
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -88,7 +87,7 @@ def prepare_gap(config: GapFitConfig, train: Sequence[Frame], progress: Progress
     )
 
 
-def _make_terms(
+def make_terms(
     config: GapFitConfig,
     elements: Sequence[str],
     distances: Distances,
@@ -96,6 +95,13 @@ def _make_terms(
     source: SoapSource | None,
     progress: Progress,
 ) -> list[Term]:
+    """Terms with their sparse points, chosen from the targets.
+
+    Raises
+    ------
+    DataError
+        No two atoms are neighbours.
+    """
     terms: list[Term] = []
     if config.distance_2b is not None:
         terms += make_pair_terms(config.distance_2b, len(elements), distances.minimum)
@@ -110,7 +116,7 @@ def _make_terms(
     if config.soap is not None:
         assert source is not None
         rng = np.random.default_rng(config.regression.seed)
-        share = _MOST_ENVIRONMENTS / max(1, sum(len(t.species) for t in targets))
+        share = MOST_ENVIRONMENTS / max(1, sum(len(t.species) for t in targets))
         collected: list[list[NDArray[np.float64]]] = [[] for _ in elements]
         for target in progress.track(targets, description="environments"):
             kept = rng.random(len(target.species)) < share
@@ -213,9 +219,13 @@ def fit_gap_frames(
     # Blocks of rows are done in parallel, each on one thread: BLAS threads would fight over cores,
     # and would make the result depend on their number.
     with threadpool_limits(1, "blas"):
-        terms = _make_terms(config, elements, distances, targets, source, progress)
+        terms = make_terms(config, elements, distances, targets, source, progress)
         n_points, n_rows = sum(t.n_points for t in terms), sum(t.n_rows for t in targets)
         say(f"{n_points} sparse points, {n_rows} data in {len(targets)} frames")
+        n_features = 0 if source is None else source.features(targets[0].frame.atoms).shape[1]
+        n_atoms = sum(f.n_atoms for frames in (train, test) for f in frames)
+        plan = plan_memory(config, data, n_points, n_features, threads, n_atoms)
+        check_memory(plan, limit_of(config.memory_limit), say, ADVICE)
         for zeta in config.soap.zetas if config.soap is not None else [None]:
             terms = terms if zeta is None else with_zeta(terms, zeta)
             parts = _accumulate(Design(terms, source), targets, config, threads, progress)

@@ -78,6 +78,11 @@ class OptimiserConfig(Section):
         "smallest loss on them are the result. 0: the last parameters.",
     )
     seed: int = Field(1, ge=0, description="Of weights, batches and the frames kept back.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where torch evaluates the networks: `auto`: on a GPU if torch finds one. "
+        "Descriptors are evaluated by the engine on the CPU. Which was taken is printed.",
+    )
     checkpoint_seconds: float = Field(
         30.0,
         ge=0,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tektite.features import AtomFeatures
+from tektite.fit.neural.device import device_of
 from tektite.fit.neural.operations import Systems, features
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "silu": nn.SiLU}
@@ -59,7 +60,7 @@ class Readout(nn.Module):
 
     def forward(self, rows: torch.Tensor, species: torch.Tensor) -> torch.Tensor:
         """(n_atoms, n_features), (n_atoms,) -> energies (n_atoms,) eV."""
-        energies = torch.zeros(len(rows), dtype=torch.float64)
+        energies = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
         for k, network in enumerate(self.networks):
             mine = torch.nonzero(species == k).flatten()
             if len(mine):
@@ -73,11 +74,11 @@ class Readout(nn.Module):
         linear = [m for m in self.networks[element] if isinstance(m, nn.Linear)]
         out = []
         for position, layer in enumerate(linear):
-            weights = layer.weight.detach().numpy().copy()
-            biases = layer.bias.detach().numpy().copy()
+            weights = layer.weight.detach().cpu().numpy().copy()
+            biases = layer.bias.detach().cpu().numpy().copy()
             if position == 0:
-                weights = weights / self.spread[element].numpy()
-                biases = biases - weights @ self.mean[element].numpy()
+                weights = weights / self.spread[element].cpu().numpy()
+                biases = biases - weights @ self.mean[element].cpu().numpy()
             if position == len(linear) - 1:
                 weights, biases = self.scale * weights, self.scale * biases
             out.append((weights, biases))
@@ -100,7 +101,10 @@ def predict(
     """
     positions = systems.positions.clone().requires_grad_(True)
     strains = torch.zeros(len(systems), 3, 3, dtype=torch.float64, requires_grad=True)
-    atoms = readout(features(systems, positions, strains), species)
+    # Descriptors are the engine's, on the CPU; a copy to another device is differentiable, too.
+    device = device_of(readout)
+    rows = features(systems, positions, strains).to(device)
+    atoms = readout(rows, species.to(device)).cpu()
     energies = torch.zeros(len(systems), dtype=torch.float64).index_add(0, systems.system, atoms)
     gradient, strain = torch.autograd.grad(
         energies.sum(), (positions, strains), create_graph=create_graph

@@ -23,7 +23,10 @@ from tektite.data import Frame
 from tektite.features import AtomFeatures
 from tektite.fit.dataset import Target
 from tektite.fit.export import sum_contents
+from tektite.fit.memory import check_memory, limit_of
 from tektite.fit.neural.config import NeuralFitConfig
+from tektite.fit.neural.device import choose_device, describe_device
+from tektite.fit.neural.memory import ADVICE, plan_memory
 from tektite.fit.neural.network import Readout, lone_features, neural_contents
 from tektite.fit.neural.training import Epoch, Training
 from tektite.fit.preparation import Preparation, prepare
@@ -32,6 +35,9 @@ from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
 from tektite.fit.weighting import LossWeights
 from tektite.potential import default_threads
 from tektite.soap import SOAP
+
+# Whose features are in memory at once when their mean is taken.
+_FRAMES_AT_ONCE = 256
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -74,23 +80,33 @@ def _scaling(
     One spread for all features of an element (the root mean square over them): small components
     are small because they hardly matter, and their noise must not be blown up.
     """
-    rows = np.concatenate(descriptor.features([t.frame.atoms for t in targets]))
-    species = np.concatenate([t.species for t in targets])
-    mean, spread = np.zeros((2, n_elements, descriptor.n_features))
-    for e in range(n_elements):
-        mine = rows[species == e]
-        mean[e] = mine.mean(axis=0)
-        each = mine.std(axis=0)
-        overall = float(np.sqrt(np.mean(each**2))) or 1.0
-        spread[e] = np.maximum(each, 0.1 * overall)
-    return mean, spread
+    sums, squares = np.zeros((2, n_elements, descriptor.n_features))
+    counts, shift = np.zeros(n_elements), np.zeros((n_elements, descriptor.n_features))
+    for begin in range(0, len(targets), _FRAMES_AT_ONCE):
+        some = targets[begin : begin + _FRAMES_AT_ONCE]
+        rows = np.concatenate(descriptor.features([t.frame.atoms for t in some]))
+        species = np.concatenate([t.species for t in some])
+        for e in range(n_elements):
+            mine = rows[species == e]
+            if len(mine) and counts[e] == 0:
+                # Close to the mean, so that the difference of squares below is exact enough.
+                shift[e] = mine.mean(axis=0)
+            counts[e] += len(mine)
+            sums[e] += (mine - shift[e]).sum(axis=0)
+            squares[e] += ((mine - shift[e]) ** 2).sum(axis=0)
+    mean = sums / counts[:, None]
+    each = np.sqrt(np.maximum(squares / counts[:, None] - mean**2, 0.0))
+    overall = np.sqrt(np.mean(each**2, axis=1))
+    overall[overall == 0] = 1.0
+    return mean + shift, np.maximum(each, 0.1 * overall[:, None])
 
 
 def _identity(config: NeuralFitConfig, frames: Sequence[Frame], member: int) -> str:
     """Tells apart fits that must not go on from each other's checkpoints."""
     digest = hashlib.sha256()
     settings = config.model_dump(mode="json", exclude={"data", "output", "threads", "memory_limit"})
-    settings["optimiser"].pop("checkpoint_seconds")
+    for key in ("checkpoint_seconds", "device"):
+        settings["optimiser"].pop(key)
     settings["network"].pop("members")
     digest.update(json.dumps([settings, member], sort_keys=True).encode())
     for frame in frames:
@@ -126,6 +142,10 @@ def fit_neural_frames(
     scale = float(
         np.std([t.energy / len(t.species) for t in targets if t.energy is not None] or [1.0])
     )
+    device = choose_device(config.optimiser.device)
+    n_all = sum(f.n_atoms for frames in (train, test) for f in frames)
+    plan = plan_memory(config, data, descriptor, n_all)
+    check_memory(plan, limit_of(config.memory_limit), say, ADVICE)
     # Operations of torch are small here; its threads would only get in the engine's way.
     torch.set_num_threads(1)
     members, histories, files = [], [], []
@@ -143,12 +163,13 @@ def fit_neural_frames(
             config.network.activation,
             scale or 1.0,
             torch.Generator().manual_seed(seed),
-        )
+        ).to(device)
         if member == 0:
             n_parameters = sum(p.numel() for p in readout.parameters())
             say(
                 f"{descriptor.n_features} features, {n_parameters} parameters a member, "
-                f"{len(targets) - n_validation} frames and {n_validation} kept back"
+                f"{len(targets) - n_validation} frames and {n_validation} kept back; networks on "
+                f"{describe_device(device)}"
             )
         if checkpoint is not None:
             files.append(_member_file(checkpoint, member))

@@ -21,6 +21,7 @@ from tektite.features import AtomFeatures
 from tektite.files import write_atomically
 from tektite.fit.dataset import Target
 from tektite.fit.neural.config import OptimiserConfig
+from tektite.fit.neural.device import device_of
 from tektite.fit.neural.network import Readout, predict
 from tektite.fit.neural.operations import Systems
 
@@ -187,7 +188,9 @@ class Training:
         if self.checkpoint is None or not self.checkpoint.is_file():
             return
         try:
-            state = torch.load(self.checkpoint, weights_only=True)
+            state = torch.load(
+                self.checkpoint, weights_only=True, map_location=device_of(self.readout)
+            )
         except Exception as error:
             raise DataError(f"{self.checkpoint}: not a checkpoint; delete it: {error}") from None
         if not isinstance(state, dict) or state.get("identity") != self.identity:
