@@ -33,7 +33,7 @@ test: install ## Build everything and run the C++, Python and LAMMPS tests
 lint: install ## Check style and formatting
 	$(BIN)/ruff check python tests examples benchmarks
 	$(BIN)/ruff format --check python tests examples benchmarks
-	find csrc lammps_plugin tests/cpp -name '*.[ch]pp' -print0 | xargs -0 $(BIN)/clang-format --dry-run -Werror
+	find csrc lammps_plugin tests/cpp -name '*.[ch]pp' -print0 -o -name '*.cu' -print0 | xargs -0 $(BIN)/clang-format --dry-run -Werror
 
 bench: install ## Measure speed against what one would use instead
 	$(BIN)/python benchmarks/run.py

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/lanes.hpp"
+
 namespace tektite {
 
 template <typename T, int W>
@@ -19,53 +21,8 @@ template <typename T, int W>
 using Vector = typename VectorOf<T, W>::type;
 
 /// Lanes of a full register for type T with this translation unit's flags.
-#if defined(__AVX512F__)
-inline constexpr int register_bytes = 64;
-inline constexpr int register_count = 32;
-#elif defined(__AVX__)
-inline constexpr int register_bytes = 32;
-inline constexpr int register_count = 16;
-#else
-inline constexpr int register_bytes = 16;
-inline constexpr int register_count = 16;
-#endif
 template <typename T>
 inline constexpr int native_lanes = register_bytes / static_cast<int>(sizeof(T));
-
-/// Scalars of type T that a vector (or a dual number of vectors) takes in memory.
-template <typename V, typename T>
-inline constexpr int scalar_count = static_cast<int>(sizeof(V) / sizeof(T));
-
-template <typename V, typename T>
-[[gnu::always_inline]] inline V load(const T* p) {
-    if constexpr (requires(V v) { v.tangent; }) {
-        // Part by part: as a whole, compilers copy dual numbers through memory.
-        using Part = decltype(V::value);
-        return V{*reinterpret_cast<const Part*>(p),
-                 *reinterpret_cast<const Part*>(p + scalar_count<Part, T>)};
-    } else {
-        return *reinterpret_cast<const V*>(p);
-    }
-}
-template <typename V, typename T>
-[[gnu::always_inline]] inline void store(T* p, V v) {
-    if constexpr (requires { v.tangent; }) {
-        using Part = decltype(V::value);
-        *reinterpret_cast<Part*>(p) = v.value;
-        *reinterpret_cast<Part*>(p + scalar_count<Part, T>) = v.tangent;
-    } else {
-        *reinterpret_cast<V*>(p) = v;
-    }
-}
-
-/// A constant to multiply values of type V with: in every lane of a vector, or (dual numbers) as it is.
-template <typename V, typename T>
-[[gnu::always_inline]] inline auto constant(T c) {
-    if constexpr (requires(V v) { v.tangent; })
-        return c;
-    else
-        return V{} + c;
-}
 
 namespace detail {
 

@@ -12,13 +12,15 @@
 #include <cmath>
 #include <vector>
 
+#include "base/host_device.hpp"
+
 namespace tektite {
 
 /// Position of (l, m), 0 <= m <= l, in arrays over all of them.
-constexpr int lm_index(int l, int m) {
+TEKTITE_HOST_DEVICE constexpr int lm_index(int l, int m) {
     return l * (l + 1) / 2 + m;
 }
-constexpr int lm_count(int l_max) {
+TEKTITE_HOST_DEVICE constexpr int lm_count(int l_max) {
     return (l_max + 1) * (l_max + 2) / 2;
 }
 
@@ -54,12 +56,13 @@ struct LegendreCoefficients {
 /// Q_lm(z) for all 0 <= m <= l <= l_max into q[lm_index]. T: a floating-point or SIMD type; S: its scalar.
 /// 2 multiply-adds a function.
 template <typename T, typename S>
-[[gnu::always_inline]] inline void legendre(int l_max, const S* a, const S* b, const S* diagonal, T z, T* q) {
-#pragma GCC unroll 16
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void legendre(int l_max, const S* a, const S* b, const S* diagonal, T z,
+                                                 T* q) {
+    TEKTITE_UNROLL(16)
     for (int m = 0; m <= l_max; ++m) {
         q[lm_index(m, m)] = T{} + diagonal[m];
         if (m < l_max) q[lm_index(m + 1, m)] = (a[lm_index(m + 1, m)] * diagonal[m]) * z;
-#pragma GCC unroll 16
+        TEKTITE_UNROLL(16)
         for (int l = m + 2; l <= l_max; ++l) {
             const int i = lm_index(l, m);
             q[i] = a[i] * (z * q[lm_index(l - 1, m)] + b[i] * q[lm_index(l - 2, m)]);
@@ -69,10 +72,10 @@ template <typename T, typename S>
 
 /// Real and imaginary parts of (x + i y)^m for m = 0 .. m_max.
 template <typename T>
-[[gnu::always_inline]] inline void azimuthal_powers(int m_max, T x, T y, T* re, T* im) {
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void azimuthal_powers(int m_max, T x, T y, T* re, T* im) {
     re[0] = T{} + 1;
     im[0] = T{};
-#pragma GCC unroll 16
+    TEKTITE_UNROLL(16)
     for (int m = 1; m <= m_max; ++m) {
         re[m] = re[m - 1] * x - im[m - 1] * y;
         im[m] = re[m - 1] * y + im[m - 1] * x;

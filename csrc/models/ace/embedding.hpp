@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "base/host_device.hpp"
+
 namespace tektite::ace {
 
 enum class EmbeddingKind : int { finnis_sinclair = 0, finnis_sinclair_shifted_scaled = 1 };
@@ -16,8 +18,8 @@ enum class EmbeddingKind : int { finnis_sinclair = 0, finnis_sinclair_shifted_sc
 /// with its origin made linear. FinnisSinclairShiftedScaled: sign(rho) [(x_0 e^-a + a)^m - y_0 e^-a] with x_0
 /// = (1/m)^((1/m)/(1 - 1/m)), y_0 = (1/m)^(1/(1 - 1/m)): slope 1 at the origin, a^m far from it. Linear if m
 /// = 1.
-[[gnu::always_inline]] inline void embedding(EmbeddingKind kind, double rho, double exponent, double& f,
-                                             double& df) {
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void embedding(EmbeddingKind kind, double rho, double exponent, double& f,
+                                                  double& df) {
     const double a = std::fabs(rho), sign = std::signbit(rho) ? -1.0 : 1.0;
     if (kind == EmbeddingKind::finnis_sinclair_shifted_scaled) {
         if (std::fabs(exponent - 1.0) < 1e-10) {

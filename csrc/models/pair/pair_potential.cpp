@@ -91,23 +91,22 @@ public:
         : file_(file),
           prefix_(prefix),
           reader_(metadata, file.path),
-          info_(read_model_info(metadata, file.path)) {}
+          result_{read_model_info(metadata, file.path), {}, {}, {}} {}
 
-    std::shared_ptr<const Potential> read() {
-        const double largest = info_.cutoff;
+    PairFunctions read() {
+        const double largest = result_.info.cutoff;
         const std::string kind = reader_.text("kind");
-        std::shared_ptr<const Potential> potential;
         if (kind == "zbl") {
-            potential = read_zbl();
+            read_zbl();
         } else if (kind == "table") {
-            potential = read_table();
+            read_table();
         } else {
             throw Error(ErrorCode::unsupported, file_.path + ": pair potentials of the kind '" + kind +
                                                     "' are not supported (zbl, table)");
         }
         if (std::abs(largest_cutoff_ - largest) > 1e-9)
             reader_.fail("cutoff", "is not the largest cutoff of the pairs");
-        return potential;
+        return std::move(result_);
     }
 
 private:
@@ -130,11 +129,10 @@ private:
         return array;
     }
 
-    std::shared_ptr<const Potential> read_zbl() {
-        const std::size_t n = info_.elements.size();
+    void read_zbl() {
+        const std::size_t n = result_.info.elements.size();
         const std::vector<double>& inner = reals("zbl.inner", {n, n}).reals;
         const std::vector<double>& outer = reals("zbl.outer", {n, n}).reals;
-        std::vector<ZblFunction> functions;
         for (std::size_t i = 0; i < n; ++i) {
             for (std::size_t j = 0; j < n; ++j) {
                 const double a = inner[i * n + j], b = outer[i * n + j];
@@ -142,23 +140,25 @@ private:
                 if (b != outer[j * n + i]) fail("zbl.outer", "is not symmetric");
                 if (a < 0 || b < 0 || (b > 0 && a >= b))
                     fail("zbl.inner", "must lie between 0 and zbl.outer");
-                functions.emplace_back(atomic_number(info_.elements[i]), atomic_number(info_.elements[j]), a,
-                                       b);
+                result_.zbl.emplace_back(atomic_number(result_.info.elements[i]),
+                                         atomic_number(result_.info.elements[j]), a, b);
                 largest_cutoff_ = std::max(largest_cutoff_, b);
             }
         }
-        return std::make_shared<PairPotential<ZblFunction>>(std::move(info_), std::move(functions), outer);
+        result_.cutoffs = outer;
     }
 
-    std::shared_ptr<const Potential> read_table() {
-        const std::size_t n = info_.elements.size(), n_pairs = n * (n + 1) / 2;
+    void read_table() {
+        const std::size_t n = result_.info.elements.size(), n_pairs = n * (n + 1) / 2;
         const std::vector<double>& first = reals("table.first", {n_pairs}).reals;
         const std::vector<double>& last = reals("table.last", {n_pairs}).reals;
         const Array& values = reals("table.values", {n_pairs, 0, 3});
         const auto n_points = static_cast<std::size_t>(values.shape[1]);
         if (n_points < 2) fail("table.values", "needs at least two points");
-        std::vector<TableFunction> functions(n * n);
-        std::vector<double> cutoffs(n * n, 0.0);
+        std::vector<TableFunction>& functions = result_.tables;
+        std::vector<double>& cutoffs = result_.cutoffs;
+        functions.resize(n * n);
+        cutoffs.assign(n * n, 0.0);
         std::size_t pair = 0;
         for (std::size_t i = 0; i < n; ++i) {
             for (std::size_t j = i; j < n; ++j, ++pair) {
@@ -175,22 +175,29 @@ private:
                 largest_cutoff_ = std::max(largest_cutoff_, last[pair]);
             }
         }
-        return std::make_shared<PairPotential<TableFunction>>(std::move(info_), std::move(functions),
-                                                              std::move(cutoffs));
     }
 
     const ModelFile& file_;
     const std::string& prefix_;
     MetadataReader reader_;
-    ModelInfo info_;
+    PairFunctions result_;
     double largest_cutoff_ = 0;
 };
 
 }  // namespace
 
+PairFunctions read_pair_functions(const ModelFile& file, const std::string& prefix, const json& metadata) {
+    return PairReader(file, prefix, metadata).read();
+}
+
 std::shared_ptr<const Potential> make_pair_potential(const ModelFile& file, const std::string& prefix,
                                                      const json& metadata) {
-    return PairReader(file, prefix, metadata).read();
+    PairFunctions pair = read_pair_functions(file, prefix, metadata);
+    if (!pair.zbl.empty())
+        return std::make_shared<PairPotential<ZblFunction>>(std::move(pair.info), std::move(pair.zbl),
+                                                            std::move(pair.cutoffs));
+    return std::make_shared<PairPotential<TableFunction>>(std::move(pair.info), std::move(pair.tables),
+                                                          std::move(pair.cutoffs));
 }
 
 }  // namespace tektite

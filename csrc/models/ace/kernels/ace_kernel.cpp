@@ -3,84 +3,16 @@
 #include <cstring>
 #include <type_traits>
 
+#include "base/simd.hpp"
 #include "models/ace/kernels/atomic_base.hpp"
 #include "models/ace/kernels/committee.hpp"
+#include "models/ace/kernels/embed.hpp"
 #include "models/ace/kernels/geometry.hpp"
 #include "models/ace/kernels/products.hpp"
 #include "models/ace/kernels/views.hpp"
 
 namespace tektite::ace::TEKTITE_ISA {
 namespace {
-
-/// 1 for x <= cutoff - width, 0 for x >= cutoff: the quintic of ace/radial.hpp.
-inline void step_function(double x, double cutoff, double width, double& value, double& slope) {
-    if (x <= cutoff - width || x >= cutoff) {
-        value = x >= cutoff ? 0.0 : 1.0;
-        slope = 0.0;
-        return;
-    }
-    const double s = 1.0 - 2.0 * (1.0 + (x - cutoff) / width), q = 1.0 - s * s;
-    value = 0.5 + 3.75 * s * (0.25 - s * s * (1.0 / 6.0 - s * s * 0.05));
-    slope = -1.875 / width * q * q;
-}
-
-/// Energy of each lane from its densities; dE_drho: [n_density][W], dE_dcore: [W]; for "zbl" dE_ddistance is
-/// the derivative with respect to the smallest distance; keep_out may be null.
-template <typename T, int W>
-[[gnu::noinline]] void embed(const CenterView<T>& center, const double* rho, const double* core,
-                             const double* distance, T* dE_drho, T* dE_dcore, double* dE_ddistance,
-                             double* energies, double* keep_out) {
-    for (int b = 0; b < W; ++b) {
-        double sum = 0.0;
-        double slopes[n_density_limit];
-        for (int p = 0; p < center.n_density; ++p) {
-            double f, df;
-            embedding(center.embedding, rho[p * W + b], center.exponents[p], f, df);
-            sum += center.prefactors[p] * f;
-            slopes[p] = center.prefactors[p] * df;
-        }
-        const double rho_core = core[b];
-        double keep, dkeep;
-        if (center.zbl) {
-            // distance is r_min - (inner cutoff - width), scaled by the width of that bond by the caller.
-            step_function(1.0 - distance[b], 1.0, 1.0, keep, dkeep);
-            energies[b] = sum * keep + rho_core * (1.0 - keep);
-            dE_dcore[b] = static_cast<T>(1.0 - keep);
-            dE_ddistance[b] = -dkeep * (sum - rho_core);
-        } else {
-            step_function(rho_core, center.rho_core_cutoff, center.drho_core_cutoff, keep, dkeep);
-            energies[b] = sum * keep + rho_core;
-            dE_dcore[b] = static_cast<T>(1.0 + sum * dkeep);
-        }
-        energies[b] += center.isolated_energy;
-        if (keep_out != nullptr) keep_out[b] = keep;
-        for (int p = 0; p < center.n_density; ++p) dE_drho[p * W + b] = static_cast<T>(slopes[p] * keep);
-    }
-}
-
-/// "zbl" only: which edge is the nearest of each lane, in units of its bond's transition width.
-template <typename T, int W>
-void nearest_edges(const CenterView<T>& center, const BlockView& block, double* distance,
-                   std::ptrdiff_t* nearest) {
-    for (int b = 0; b < W; ++b) {
-        distance[b] = 2.0;  // beyond the transition
-        nearest[b] = -1;
-        double smallest = 0.0;
-        for (int s = 0; s < center.n_elements; ++s) {
-            const BondView<T>& bond = center.bonds[s];
-            for (int k = block.species_begin[s]; k < block.species_begin[s + 1]; ++k) {
-                const std::ptrdiff_t p = static_cast<std::ptrdiff_t>(k) * W + b;
-                const double r = __builtin_sqrt(block.x[p] * block.x[p] + block.y[p] * block.y[p] +
-                                                block.z[p] * block.z[p]);
-                const double d = r - bond.transition_start;
-                if (r >= bond.cutoff || (nearest[b] >= 0 && d >= smallest)) continue;
-                smallest = d;
-                nearest[b] = p;
-                distance[b] = bond.transition_width > 0 ? d / bond.transition_width : 2.0;
-            }
-        }
-    }
-}
 
 template <typename T, int W>
 void compute(const CenterView<T>& center, const BlockView& block, const Scratch<T>& scratch, double* energies,
@@ -126,8 +58,8 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
         if (begin == end) continue;
         const BondView<T>& bond = center.bonds[s];
         with_largest_l(bond.l_max, [&](auto l) {
-            backward_base<decltype(l)::value, T, W>(center, bond, block, scratch, dE_drho, dE_dcore, begin,
-                                                    end);
+            backward_base<decltype(l)::value, V>(center, bond, block, scratch, dE_drho, dE_dcore, begin, end,
+                                                 KeptRows{});
         });
         if (!center.zbl || !(bond.transition_width > 0)) continue;
         for (int b = 0; b < W; ++b) {
@@ -142,6 +74,44 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
             block.dE_dz[p] += slope * block.z[p];
         }
     }
+}
+
+/// Adds the rank-1 functions of all edges.
+template <typename T, int W>
+void add_rank_one(const CenterView<T>& center, const CommitteeView<T>& committee, const BlockView& block,
+                  const Scratch<T>& scratch, double* densities) {
+    using V = Vector<T, W>;
+    for (int s = 0; s < center.n_elements; ++s) {
+        const BondView<T>& bond = committee.base_bonds[s];
+        const int begin = block.species_begin[s], end = block.species_begin[s + 1];
+        if (begin == end || bond.n_columns == 0) continue;
+        locate_edges<T, W>(bond, block, scratch, begin, end);
+        for (int step = begin; step < end; ++step) radial_rows<T, W>(bond, scratch, step);
+        const T* c = committee.rank_one[s];
+        for (int k = 0; k < bond.n_columns; ++k, c += committee.n_columns) {
+            V sum = V{};
+            for (int step = begin; step < end; ++step)
+                sum += load<V>(scratch.radial +
+                               (static_cast<std::size_t>(step) * static_cast<std::size_t>(scratch.row_max) +
+                                static_cast<std::size_t>(k)) *
+                                   W);
+            for (int i = 0; i < committee.n_columns; ++i)
+                add_in_double<T>(densities + static_cast<std::ptrdiff_t>(i) * W, c[i] * sum);
+        }
+    }
+}
+
+/// Sample standard deviation of the members' energies.
+template <typename T, int W>
+void deviations(const CenterView<T>& center, const CommitteeView<T>& committee, const BlockView& block,
+                const Scratch<T>& scratch, const double* keep, double* densities, double* uncertainties) {
+    using V = Vector<T, W>;
+    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(committee.n_columns) * W; ++i)
+        densities[i] = 0.0;
+    add_all_products<V>(center, committee, scratch.nodes, densities);
+    add_rank_one<T, W>(center, committee, block, scratch, densities);
+    for (int b = 0; b < W; ++b)
+        uncertainties[b] = keep[b] * member_deviation(center, committee, densities + b, W);
 }
 
 void compute_double(const CenterView<double>& center, const BlockView& block, const Scratch<double>& scratch,

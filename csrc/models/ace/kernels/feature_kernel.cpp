@@ -110,8 +110,8 @@ void backward(const FeatureView<T>& view, const BlockView& block, const FeatureS
                   feature < 0 ? V{} : load<V>(adjoint + static_cast<std::ptrdiff_t>(feature) * stride));
         }
         with_largest_l(bond.l_max, [&](auto l) {
-            backward_base<decltype(l)::value, T, W>(center, bond, block, plain, scratch.rank_one, no_core,
-                                                    begin, end);
+            backward_base<decltype(l)::value, V>(center, bond, block, plain, scratch.rank_one, no_core, begin,
+                                                 end, KeptRows{});
         });
     }
 }

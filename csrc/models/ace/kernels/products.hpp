@@ -4,10 +4,11 @@
 // A term costs 2 + n_density multiply-adds forward (2 with one density) and n_density + 4 backward (4 with
 // one).
 //
-// V is a SIMD vector with centres in its lanes, or a dual number of such (training): W counts its scalars.
+// V is a SIMD vector with centres in its lanes, a dual number of such (training), or a plain number on a
+// device. W is the stride of nodes and adjoints (base/lanes.hpp); arrays of densities are [n_density][lanes].
 #pragma once
 
-#include "base/simd.hpp"
+#include "base/lanes.hpp"
 #include "models/ace/kernels/views.hpp"
 
 namespace tektite::ace::TEKTITE_ISA {
@@ -17,9 +18,9 @@ namespace {
 inline constexpr int rows_per_partial_sum = 16;
 
 /// Value of a row's node: a kept or basic one is loaded, others are multiplied anew.
-template <typename V, typename T>
-[[gnu::always_inline]] inline void node_value(const ProductRow& row, const T* nodes, V& re, V& im) {
-    constexpr int W = scalar_count<V, T>;
+template <typename V, typename T, typename Stride>
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void node_value(const ProductRow& row, const T* nodes, Stride W, V& re,
+                                                   V& im) {
     const T* x = nodes + static_cast<std::size_t>(row.x) * 2 * W;
     const V x_re = load<V>(x), x_im = load<V>(x + W);
     if (row.y < 0) {
@@ -38,21 +39,11 @@ template <typename V, typename T>
     }
 }
 
-/// Adds values to a sum kept in double.
-template <typename T, typename V>
-[[gnu::always_inline]] inline void add_in_double(double* sum, V values) {
-    if constexpr (sizeof(T) == sizeof(double)) {
-        store(sum, load<V>(sum) + values);
-    } else {
-        using D = Vector<double, scalar_count<V, T>>;
-        store(sum, load<D>(sum) + __builtin_convertvector(values, D));
-    }
-}
-
-/// rho: [n_density][W], added to. ND: number of densities, 0: any.
-template <int ND, typename V, typename T>
-[[gnu::noinline]] void forward_products(const CenterView<T>& center, T* nodes, double* rho_out) {
-    constexpr int W = scalar_count<V, T>;
+/// rho: [n_density][lanes], added to. ND: number of densities, 0: any.
+template <int ND, typename V, typename T, typename Stride = OwnStride<V, T>>
+TEKTITE_NOINLINE TEKTITE_HOST_DEVICE void forward_products(const CenterView<T>& center, T* nodes,
+                                                           double* rho_out, Stride W = {}) {
+    constexpr int lanes = scalar_count<V, T>;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : center.n_density;
     V rho[slots];
@@ -64,13 +55,13 @@ template <int ND, typename V, typename T>
             // Thousands of terms of either sign: partial sums in T lose little, one long one would.
             if (r % rows_per_partial_sum == rows_per_partial_sum - 1)
                 for (int p = 0; p < n_density; ++p) {
-                    add_in_double<T>(rho_out + p * W, rho[p]);
+                    add_in_double<T>(rho_out + p * lanes, rho[p]);
                     rho[p] = V{};
                 }
         }
         const ProductRow row = center.rows[r];
         V re, im;
-        node_value<V>(row, nodes, re, im);
+        node_value<V>(row, nodes, W, re, im);
         if (row.kept >= 0) {
             T* z = nodes + static_cast<std::size_t>(row.kept) * 2 * W;
             store(z, re);
@@ -94,7 +85,7 @@ template <int ND, typename V, typename T>
             }
             rho[0] += re * sum_re + im * (sum_conjugate - sum_plain);
         } else {
-            const auto term = [&](V signed_im) __attribute__((always_inline)) {
+            const auto term = [&](V signed_im) TEKTITE_INLINE_LAMBDA {
                 const T* y = nodes + static_cast<std::size_t>(*other++) * 2 * W;
                 const V product = re * load<V>(y) + signed_im * load<V>(y + W);
                 for (int p = 0; p < n_density; ++p) rho[p] += c[p] * product;
@@ -105,18 +96,18 @@ template <int ND, typename V, typename T>
             for (int k = 0; k < row.n_conjugate; ++k) term(im);
         }
     }
-    for (int p = 0; p < n_density; ++p) add_in_double<T>(rho_out + p * W, rho[p]);
+    for (int p = 0; p < n_density; ++p) add_in_double<T>(rho_out + p * lanes, rho[p]);
 }
 
 /// Calls action(real part) for every product, in the order of the coefficients; stores the kept ones.
-template <typename V, typename T, typename Action>
-[[gnu::always_inline]] inline void for_each_product(const CenterView<T>& center, T* nodes, Action&& action) {
-    constexpr int W = scalar_count<V, T>;
+template <typename V, typename T, typename Action, typename Stride = OwnStride<V, T>>
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void for_each_product(const CenterView<T>& center, T* nodes,
+                                                         Action&& action, Stride W = {}) {
     const std::int32_t* other = center.others;
     for (int r = 0; r < center.n_rows; ++r) {
         const ProductRow row = center.rows[r];
         V re, im;
-        node_value<V>(row, nodes, re, im);
+        node_value<V>(row, nodes, W, re, im);
         if (row.kept >= 0) {
             T* z = nodes + static_cast<std::size_t>(row.kept) * 2 * W;
             store(z, re);
@@ -136,22 +127,25 @@ struct NoCoefficientGradient {
     static constexpr bool wanted = false;
 };
 
-/// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][W]; or, with ND = -1,
-/// derivatives with respect to every product, [n_coefficients][W], instead of densities.
+/// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][lanes]; or, with ND = -1,
+/// derivatives with respect to every product, [n_coefficients][lanes], instead of densities.
 /// coefficient_gradient: told the factors of every product, see training/kernels/coefficient_gradient.hpp.
-template <int ND, typename V, typename T, typename CoefficientGradient = NoCoefficientGradient>
-[[gnu::noinline]] void backward_products(const CenterView<T>& center, const T* nodes, T* adjoints,
-                                         const T* dE_drho, CoefficientGradient coefficient_gradient = {}) {
-    constexpr int W = scalar_count<V, T>;
+template <int ND, typename V, typename T, typename CoefficientGradient = NoCoefficientGradient,
+          typename Stride = OwnStride<V, T>>
+TEKTITE_NOINLINE TEKTITE_HOST_DEVICE void backward_products(const CenterView<T>& center, const T* nodes,
+                                                            T* adjoints, const T* dE_drho,
+                                                            CoefficientGradient coefficient_gradient = {},
+                                                            Stride W = {}) {
+    constexpr int lanes = scalar_count<V, T>;
     constexpr bool training = CoefficientGradient::wanted;
     constexpr int slots = ND > 0 ? ND : n_density_limit;
     const int n_density = ND > 0 ? ND : ND < 0 ? 1 : center.n_density;
     V d[slots];
     if constexpr (ND >= 0)
-        for (int p = 0; p < n_density; ++p) d[p] = load<V>(dE_drho + p * W);
-    const auto derivative = [&](const T* c) __attribute__((always_inline)) {
+        for (int p = 0; p < n_density; ++p) d[p] = load<V>(dE_drho + p * lanes);
+    const auto derivative = [&](const T* c) TEKTITE_INLINE_LAMBDA {
         if constexpr (ND < 0) {
-            return load<V>(dE_drho + (c - center.coefficients) * W);
+            return load<V>(dE_drho + (c - center.coefficients) * lanes);
         } else {
             V w = c[0] * d[0];
             for (int p = 1; p < n_density; ++p) w += c[p] * d[p];
@@ -168,7 +162,7 @@ template <int ND, typename V, typename T, typename CoefficientGradient = NoCoeff
             re = load<V>(z);
             im = load<V>(z + W);
         } else {
-            node_value<V>(row, nodes, re, im);
+            node_value<V>(row, nodes, W, re, im);
         }
         V g_re = V{}, g_im = V{};
         if (row.kept >= 0) {
@@ -257,7 +251,7 @@ template <int ND, typename V, typename T, typename CoefficientGradient = NoCoeff
 }
 
 template <typename Action>
-[[gnu::always_inline]] inline void with_densities(int n_density, Action&& action) {
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void with_densities(int n_density, Action&& action) {
     switch (n_density) {
         case 1:
             return action(std::integral_constant<int, 1>{});

@@ -72,9 +72,11 @@ struct BlockView {
     double *dE_dx, *dE_dy, *dE_dz;  ///< [n_steps][lanes]
 };
 
-/// Memory of one thread; all arrays 64-byte aligned.
+/// Memory of one thread; all arrays 64-byte aligned. On a device: that of all threads, see base/lanes.hpp.
 template <typename T>
 struct Scratch {
+    /// The radial functions of all steps are kept for the way back.
+    static constexpr bool keeps_rows = true;
     T* nodes;           ///< [n_nodes][2][lanes] values
     T* adjoints;        ///< [n_nodes][2][lanes] dE/d(re, im)
     T* radial;          ///< [n_steps][row_max][lanes]
@@ -86,6 +88,13 @@ struct Scratch {
     std::int64_t* bin;  ///< [n_steps][lanes]
     T* harmonics;       ///< [tile][lm_count][2][lanes]
     int row_max;
+};
+
+/// The same with rows of radial functions for one tile of steps only ([tile_steps][row_max][stride]): on the
+/// way back they are computed again, which costs a device less than reading them would.
+template <typename T>
+struct TileScratch : Scratch<T> {
+    static constexpr bool keeps_rows = false;
 };
 
 /// How edges move: their rates, angstrom, [n_steps][lanes] each; zero for padding.

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
+#include <mutex>
+#include <type_traits>
+
+#include "base/elements.hpp"
+#include "cuda/terms/ace/ace_kernels.hpp"
+#include "cuda/terms/ace/ace_term.hpp"
+#include "models/ace/committee_tables.hpp"
+#include "models/ace/parameters.hpp"
+#include "models/ace/tables.hpp"
+
+namespace tektite::cuda {
+
+namespace {
+
+/// Tables of the host in one precision.
+template <typename T>
+struct HostTables {
+    HostTables(const ace::Parameters& parameters, const std::vector<ace::CenterTables>& tables)
+        : model(parameters, tables), committee(parameters, tables) {}
+    ace::CenterViews<T> model;
+    ace::CommitteeViews<T> committee;
+};
+
+template <typename T>
+ace::BondView<T> put(Tables& device, const ace::BondView<T>& host) {
+    ace::BondView<T> bond = host;
+    if (host.coefficients == nullptr) return bond;
+    const auto n_segments = static_cast<std::size_t>(host.n_segments);
+    const auto n_l = static_cast<std::size_t>(host.l_max + 1);
+    const auto n_bins = static_cast<std::size_t>(host.first_bin[host.n_segments]) + 1;
+    bond.start = device.put(host.start, n_segments);
+    bond.inverse_width = device.put(host.inverse_width, n_segments);
+    bond.first_bin = device.put(host.first_bin, n_segments + 1);
+    bond.coefficients = device.put(host.coefficients, n_bins * 6 * static_cast<std::size_t>(host.row));
+    bond.n_radial = device.put(host.n_radial, n_l);
+    bond.first_column = device.put(host.first_column, n_l);
+    bond.first_A = device.put(host.first_A, n_l);
+    return bond;
+}
+
+template <typename T>
+ace::CenterView<T> put(Tables& device, const ace::CenterView<T>& host) {
+    ace::CenterView<T> center = host;
+    std::vector<ace::BondView<T>> bonds;
+    for (int s = 0; s < host.n_elements; ++s) bonds.push_back(put(device, host.bonds[s]));
+    center.bonds = device.put(bonds.data(), bonds.size());
+    const auto n_lm = static_cast<std::size_t>(lm_count(host.l_max));
+    const auto n_density = static_cast<std::size_t>(host.n_density);
+    center.legendre_a = device.put(host.legendre_a, n_lm);
+    center.legendre_b = device.put(host.legendre_b, n_lm);
+    center.legendre_slope = device.put(host.legendre_slope, n_lm);
+    center.legendre_diagonal = device.put(host.legendre_diagonal, static_cast<std::size_t>(host.l_max + 1));
+    center.rows = device.put(host.rows, static_cast<std::size_t>(host.n_rows));
+    center.others = device.put(host.others, host.n_terms);
+    center.coefficients = device.put(host.coefficients, host.n_coefficients * n_density);
+    center.prefactors = device.put(host.prefactors, n_density);
+    center.exponents = device.put(host.exponents, n_density);
+    return center;
+}
+
+/// The largest l if all bonds have the same, else -1: then the kernels look at each bond.
+template <typename T>
+int common_l(const ace::CenterView<T>& host) {
+    for (int s = 1; s < host.n_elements; ++s)
+        if (host.bonds[s].l_max != host.bonds[0].l_max) return -1;
+    return host.bonds[0].l_max;
+}
+
+/// Kernels are compiled for the usual largest l, so that loops over harmonics unroll, and once for any.
+template <typename Action>
+void with_compiled_l(int l, Action&& action) {
+    switch (l) {
+        case 3:
+            return action(std::integral_constant<int, 3>{});
+        case 4:
+            return action(std::integral_constant<int, 4>{});
+        case 5:
+            return action(std::integral_constant<int, 5>{});
+        case 6:
+            return action(std::integral_constant<int, 6>{});
+        case 7:
+            return action(std::integral_constant<int, 7>{});
+        default:
+            return action(std::integral_constant<int, -1>{});
+    }
+}
+
+template <typename Action>
+void with_compiled_densities(int n_density, Action&& action) {
+    switch (n_density) {
+        case 1:
+            return action(std::integral_constant<int, 1>{});
+        case 2:
+            return action(std::integral_constant<int, 2>{});
+        default:
+            return action(std::integral_constant<int, 0>{});
+    }
+}
+
+template <typename T>
+class AceTermKernel final : public TermKernel {
+public:
+    AceTermKernel(Context& context, const HostTables<T>& host, int n_elements)
+        : context_(context), tables_(context) {
+        for (int c = 0; c < n_elements; ++c) {
+            const ace::CenterView<T>& view = host.model.view(c);
+            centers_.push_back(put(tables_, view));
+            common_l_.push_back(common_l(view));
+            n_density_ = std::max(n_density_, view.n_density);
+            n_nodes_ = std::max(n_nodes_, view.n_nodes);
+            if (host.committee.empty()) continue;
+            const ace::CommitteeView<T>& committee = host.committee.view(c);
+            ace::CommitteeView<T> mine = committee;
+            mine.coefficients = tables_.put(
+                committee.coefficients, view.n_coefficients * static_cast<std::size_t>(committee.n_columns));
+            std::vector<ace::BondView<T>> bonds;
+            std::vector<const T*> rank_one;
+            for (int s = 0; s < n_elements; ++s) {
+                const ace::BondView<T>& bond = committee.base_bonds[s];
+                bonds.push_back(put(tables_, bond));
+                rank_one.push_back(
+                    tables_.put(committee.rank_one[s], static_cast<std::size_t>(bond.n_columns) *
+                                                           static_cast<std::size_t>(committee.n_columns)));
+            }
+            mine.base_bonds = tables_.put(bonds.data(), bonds.size());
+            mine.rank_one = tables_.put(rank_one.data(), rank_one.size());
+            committees_.push_back(mine);
+        }
+        n_columns_ = host.committee.empty() ? 0 : host.committee.n_columns_max();
+        l_max_ = host.model.l_max();
+        // table_row() writes whole groups of four columns.
+        row_max_ = std::max(host.model.row_max(), host.committee.empty() ? 0 : host.committee.row_max());
+    }
+
+    void lay_out(Arena& arena, std::int64_t stride, int most_edges) override {
+        const auto n = static_cast<std::size_t>(stride);
+        const auto edges = static_cast<std::size_t>(most_edges), row = static_cast<std::size_t>(row_max_);
+        const auto nodes = static_cast<std::size_t>(n_nodes_), steps = std::size_t{ace::tile_steps};
+        const auto n_lm = static_cast<std::size_t>(lm_count(l_max_));
+        const auto n_density = static_cast<std::size_t>(n_density_);
+        ace::TileScratch<T>& tile = scratch_.tile;
+        tile.nodes = arena.take<T>(nodes * 2 * n);
+        tile.adjoints = arena.take<T>(nodes * 2 * n);
+        tile.radial = arena.take<T>(steps * row * n);
+        tile.radial_slope = arena.take<T>(row * n);
+        tile.unit = arena.take<T>(edges * 3 * n);
+        tile.inverse_r = arena.take<T>(edges * n);
+        tile.harmonics = arena.take<T>(steps * n_lm * 2 * n);
+        tile.position = tile.inverse_width = nullptr;
+        tile.bin = nullptr;
+        tile.row_max = row_max_;
+        scratch_.densities = arena.take<double>((n_density + 1) * n);
+        scratch_.dE_ddensities = arena.take<T>((n_density + 1) * n);
+        scratch_.dE_ddistance = arena.take<double>(n);
+        scratch_.nearest = arena.take<std::int32_t>(n);
+        scratch_.keep = arena.take<double>(n);
+        scratch_.committee = arena.take<double>(static_cast<std::size_t>(n_columns_) * n);
+    }
+
+    void compute(const EdgeChunk& chunk, double* energies, double* uncertainties) override {
+        const auto species = static_cast<std::size_t>(chunk.center_species);
+        const ace::CenterView<T>& center = centers_[species];
+        with_compiled_l(common_l_[species], [&](auto l) {
+            launch(context_, chunk.n_centers, AceForward<T, decltype(l)::value>{chunk, center, scratch_});
+        });
+        with_compiled_densities(center.n_density, [&](auto n) {
+            launch(context_, chunk.n_centers,
+                   AceProducts<T, decltype(n)::value>{chunk, center, scratch_, energies});
+        });
+        if (uncertainties != nullptr && !committees_.empty())
+            launch(context_, chunk.n_centers,
+                   AceCommittee<T>{chunk, center, committees_[species], scratch_, uncertainties});
+        with_compiled_l(common_l_[species], [&](auto l) {
+            launch(context_, chunk.n_centers, AceBackward<T, decltype(l)::value>{chunk, center, scratch_});
+        });
+    }
+
+private:
+    Context& context_;
+    Tables tables_;
+    std::vector<ace::CenterView<T>> centers_;
+    std::vector<ace::CommitteeView<T>> committees_;
+    std::vector<int> common_l_;
+    AceScratch<T> scratch_{};
+    int n_density_ = 0, n_nodes_ = 0, n_columns_ = 0, l_max_ = 0, row_max_ = 0;
+};
+
+class AceTerm final : public Term {
+public:
+    explicit AceTerm(ace::Parameters parameters) : parameters_(std::move(parameters)) {
+        family = "ace";
+        elements = parameters_.elements;
+        has_uncertainty = parameters_.committee.n_members > 0;
+        std::vector<int> numbers;
+        for (const std::string& symbol : elements) numbers.push_back(atomic_number(symbol));
+        for (const ace::Bond& bond : parameters_.bonds) cutoffs.push_back(bond.cutoff);
+        tables_ = ace::make_tables(parameters_, numbers);
+    }
+
+    [[nodiscard]] std::unique_ptr<TermKernel> make_kernel(Context& context,
+                                                          Precision precision) const override {
+        const int n_elements = static_cast<int>(elements.size());
+        if (precision == Precision::mixed)
+            return std::make_unique<AceTermKernel<float>>(context, host_tables(float_, float_once_),
+                                                          n_elements);
+        return std::make_unique<AceTermKernel<double>>(context, host_tables(double_, double_once_),
+                                                       n_elements);
+    }
+
+private:
+    template <typename T>
+    const HostTables<T>& host_tables(std::unique_ptr<HostTables<T>>& tables, std::once_flag& once) const {
+        std::call_once(once, [&] { tables = std::make_unique<HostTables<T>>(parameters_, tables_); });
+        return *tables;
+    }
+
+    ace::Parameters parameters_;
+    std::vector<ace::CenterTables> tables_;
+    mutable std::once_flag double_once_, float_once_;
+    mutable std::unique_ptr<HostTables<double>> double_;
+    mutable std::unique_ptr<HostTables<float>> float_;
+};
+
+}  // namespace
+
+std::unique_ptr<Term> make_ace_term(const ModelFile& file, const std::string& prefix,
+                                    const nlohmann::json& metadata) {
+    try {
+        return std::make_unique<AceTerm>(ace::read_parameters(file, prefix, metadata));
+    } catch (const Error& error) {
+        const std::string text = error.what();
+        if (text.find(file.path) != std::string::npos) throw;
+        throw Error(error.code(), file.path + ": " + text);
+    }
+}
+
+}  // namespace tektite::cuda
