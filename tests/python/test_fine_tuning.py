@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +149,17 @@ def test_contradictions_are_named(frames, first, tmp_path: Path) -> None:
     modelfile.write(path, {**metadata, "isolated_energies": [0.0]}, arrays)
     with pytest.raises(DataError, match="family 'pair' cannot be trained"):
         train_frames(config_from(path), frames)
+
+
+def test_a_model_worse_than_its_start_is_warned_of(frames, first: Path) -> None:
+    """A group on which the start was better is named; one on which the new model is not."""
+    other = [
+        dataclasses.replace(f, energy=f.energy + 0.3 * len(f.atoms), group="new")
+        for f in frames[:6]
+    ]
+    result = train_frames(config_from(first, penalty={"l2": 0.0}), other, test=frames[6:])
+    told = [w for w in result.warnings if "training began with, first.mlip" in w]
+    assert any("test, group 'all': energy errors" in w for w in told)
+    assert not any("group 'new': energy" in w for w in told)
+    same = train_frames(config_from(first, freeze=["*"]), frames[:6], test=frames[6:])
+    assert not any("training began with" in w for w in same.warnings)

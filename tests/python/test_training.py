@@ -179,13 +179,6 @@ def test_split_frames(frames) -> None:
         split_frames(frames[:1], 0.9, 1)
 
 
-def test_folds(frames) -> None:
-    config = training_config(validation={"folds": 2}, stages=[{**QUICK, "iterations": 2}])
-    result = train_frames(config, frames[:8])
-    assert [t.total.n_frames for t in result.fold_tables] == [4, 4]
-    assert all(t.total.force.rmse > result.train.total.force.rmse for t in result.fold_tables)
-
-
 def test_ladder_and_freeze(frames) -> None:
     config = training_config(ladder=[0.4, 1.0], radial="all", freeze=["radial/*"])
     result = train_frames(config, frames)

@@ -128,6 +128,11 @@ class OutputConfig(Section):
         description="Course of a `training`, one line a look; null: name of the model with "
         "`.metrics.csv`.",
     )
+    folds: Path | None = Field(
+        None,
+        description="Errors of a `cross_validation` as JSON; null: name of the model with "
+        "`.folds.json`.",
+    )
     report: Path | None = Field(
         None,
         description="Report on a `training`, a page with pictures; null: name of the model with "
@@ -135,7 +140,35 @@ class OutputConfig(Section):
     )
 
 
+class CrossValidationConfig(Section):
+    """Fits to all frames but one part, for each part in turn, before the fit to all.
+
+    Reports the errors on the frames left out, and chooses values of keys by the loss of these.
+    Frames of one atom are never left out.
+    """
+
+    folds: int = Field(5, ge=2, description="Number of parts.")
+    seed: int = Field(1, ge=0, description="Decides which frame is in which part.")
+    grid: dict[str, list[Any]] = Field(
+        {},
+        description="Values to try, by key (`{training.penalty.l2: [0.1, 1, 10]}`; items of lists "
+        "by number, `training.stages.0.kappa`), in all combinations. The fit to all frames "
+        "uses those with the smallest loss on frames left out.",
+    )
+
+    @field_validator("grid")
+    @classmethod
+    def _some(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for key, values in value.items():
+            if not values:
+                raise ValueError(f"no values for '{key}'")
+            if key.split(".")[0] in ("family", "data", "output", "cross_validation", "loss"):
+                raise ValueError(f"'{key}' cannot be chosen by the loss on frames left out")
+        return value
+
+
 _ENDINGS = {
+    "folds": ".folds.json",
     "errors": ".errors.json",
     "parity": ".parity.png",
     "metrics": ".metrics.csv",
@@ -164,6 +197,9 @@ class BaseFitConfig(Section):
         "element has such a frame, otherwise fit.",
     )
     baseline: BaselineConfig = Field(BaselineConfig(), description="See below.")
+    cross_validation: CrossValidationConfig | None = Field(
+        None, description="Null: none. See below."
+    )
     output: OutputConfig = Field(OutputConfig(), description="See below.")
     threads: int | None = Field(
         None, ge=1, description="Number of threads; null: as everywhere in Tektite."
@@ -193,6 +229,10 @@ class BaseFitConfig(Section):
     def frame_keys(self) -> Collection[str]:
         """Names of numbers that frames have of their own and that are used, if there are any."""
         return ()
+
+    def without_extras(self: AnyConfig) -> AnyConfig:
+        """Return the configuration without what does not change the model, as uncertainties."""
+        return self
 
     @classmethod
     def parse(cls: type[AnyConfig], content: Any, path: str | Path = "<config>") -> AnyConfig:

@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from tektite.data import Frame
 from tektite.errors import DataError
 from tektite.files import write_atomically
-from tektite.fit.config import FitConfig
+from tektite.fit.base_config import BaseFitConfig
 from tektite.modelfile import sha256
 
 
-def fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
+def fingerprint(config: BaseFitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
     """SHA-256 of a configuration and of frames: a checkpoint belongs to one such pair."""
     left_out = {"data", "output", "threads", "memory_limit"}
     described = config.model_dump(mode="json", by_alias=True, exclude=left_out)
-    if config.training is not None and config.training.start is not None:
-        described["start"] = sha256(config.training.start)
+    training = getattr(config, "training", None)
+    if training is not None and training.start is not None:
+        described["start"] = sha256(training.start)
     digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
     for frames in sets.values():
         for f in frames:
@@ -38,7 +39,7 @@ def fingerprint(config: FitConfig, sets: Mapping[str, Sequence[Frame]]) -> str:
     return digest.hexdigest()
 
 
-def checkpoint_folder(config: FitConfig, restart: bool) -> Path:
+def checkpoint_folder(config: BaseFitConfig, restart: bool) -> Path:
     """Folder NAME.training beside the model of a configuration; restart: delete it first."""
     assert config.output.model is not None
     folder = config.output.model.with_suffix(".training")

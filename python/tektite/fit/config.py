@@ -191,6 +191,12 @@ class FitConfig(BaseFitConfig):
         """See `BaseFitConfig`."""
         return self.loss.weighting.frame_keys
 
+    def without_extras(self) -> FitConfig:
+        """See `BaseFitConfig`."""
+        committee = self.committee.model_copy(update={"members": 0})
+        regression = self.regression.model_copy(update={"posterior": False})
+        return self.model_copy(update={"committee": committee, "regression": regression})
+
     @property
     def has_committee(self) -> bool:
         """Whether there is to be a committee."""

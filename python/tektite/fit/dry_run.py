@@ -119,10 +119,8 @@ def estimate(
         trainable.gradient(prepared, indices, *slopes, threads)
         once = (time.perf_counter() - begin) * share
         n_iterations = sum(stage.iterations for stage in training.stages) * len(training.ladder)
-        folds = (training.validation.folds or 0) + 1
-        seconds = {name: folds * value for name, value in seconds.items()}
         # Line searches need about a tenth more evaluations than there are iterations.
-        seconds["training, at most"] = 1.1 * once * n_iterations * folds
+        seconds["training, at most"] = 1.1 * once * n_iterations
         n_parameters = trainable.n_parameters
     return AceEstimate(
         **common_numbers(train, problem.data, threads, plan.memory),

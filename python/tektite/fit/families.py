@@ -5,17 +5,27 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
+from tektite.data import Frame
 from tektite.errors import UnsupportedError
 from tektite.fit.base_config import BaseFitConfig
 from tektite.fit.config import FitConfig
 from tektite.fit.config_file import read_yaml
+from tektite.fit.cross_validation import CrossValidation, candidates
+from tektite.fit.dataset import find_elements
 from tektite.fit.estimate import Estimate
 from tektite.fit.gap.config import GapFitConfig
 from tektite.fit.neural.config import NeuralFitConfig
@@ -83,14 +93,53 @@ def run_config(path: str | Path, console: Console | None = None, restart: bool =
     path = Path(path).expanduser()
     config, module = load_any(path)
     check_output(config.output, path)
+    with _progress(console) as progress:
+        frames = read_sets(config, progress)
+        if config.cross_validation is not None:
+            config = _cross_validated(config, module, frames["train"], progress, restart)
+        return module.run(config, frames, path, progress, restart)
+
+
+def _progress(console: Console | None) -> Progress:
+    """Return the display that all fits share."""
     console = console or Console(file=sys.stdout, highlight=False)
-    return module.run(config, path, console, restart)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _cross_validated(
+    config: BaseFitConfig,
+    module: ModuleType,
+    train: Sequence[Frame],
+    progress: Progress,
+    restart: bool,
+) -> BaseFitConfig:
+    """Print errors on frames left out; return the configuration that had the smallest."""
+    path = config.output.folds
+    assert path is not None and config.cross_validation is not None
+    if restart:
+        path.unlink(missing_ok=True)
+    elements = find_elements(train, config.elements)
+    weights = module.weights_of(config, train, elements)
+    validation = CrossValidation(config, train, module.fit_potential, weights, path)
+    config = validation.run(progress)
+    progress.console.print(validation.table())
+    chosen = validation.results[validation.best]["values"]
+    if chosen:
+        shown = ", ".join(f"{key}: {value}" for key, value in chosen.items())
+        progress.console.print(f"chosen by cross-validation: {shown}")
+    return config
 
 
 def estimate_config(path: str | Path, console: Console | None = None) -> Estimate:
     """Estimate what the fit of a configuration file will need; errors as `run_config`."""
     config, module = load_any(path, "dry_run")
-    console = console or Console(file=sys.stdout, highlight=False)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    with _progress(console) as progress:
         frames = read_sets(config, progress)
-        return module.estimate(config, frames["train"], frames["test"], progress)
+        found = module.estimate(config, frames["train"], frames["test"], progress)
+    if config.cross_validation is not None:
+        n_fits = (config.cross_validation.folds - 1) * len(candidates(config))
+        found.seconds["cross-validation"] = n_fits * sum(found.seconds.values())
+    return found

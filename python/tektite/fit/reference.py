@@ -11,13 +11,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from tektite.fit.base_config import BaselineConfig, DataConfig, OutputConfig
+from tektite.fit.base_config import BaselineConfig, CrossValidationConfig, DataConfig, OutputConfig
 from tektite.fit.config import BasisConfig, FitConfig, RadialConfig
 from tektite.fit.config_file import section_of
 from tektite.fit.loss_config import LossConfig
 
 # At the end of the top level, after all that is special about a family.
-_LAST = ("output", "threads", "memory_limit")
+_LAST = ("cross_validation", "output", "threads", "memory_limit")
 
 
 def _type_name(annotation: Any) -> str:
@@ -92,7 +92,15 @@ def reference_markdown(root: type[BaseModel] = FitConfig) -> str:
     """
     shared: tuple[type[BaseModel], ...] = ()
     if root is not FitConfig:
-        shared = (DataConfig, BaselineConfig, BasisConfig, RadialConfig, LossConfig, OutputConfig)
+        shared = (
+            CrossValidationConfig,
+            DataConfig,
+            BaselineConfig,
+            BasisConfig,
+            RadialConfig,
+            LossConfig,
+            OutputConfig,
+        )
     return "\n".join(_lines(root, "", shared)).rstrip() + "\n"
 
 

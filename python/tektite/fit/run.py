@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import Progress
 
 from tektite.data import Frame
@@ -20,13 +19,14 @@ from tektite.fit.checkpoint import checkpoint_folder, fingerprint
 from tektite.fit.committee import COMMITTEE, draw_committee
 from tektite.fit.committee_members import Members
 from tektite.fit.config import FitConfig
-from tektite.fit.dataset import Distances
+from tektite.fit.dataset import Distances, WeightsOf
 from tektite.fit.export import ace_contents, posterior_arrays, sum_contents
 from tektite.fit.linear import prepare_linear, solve_linear
 from tektite.fit.model import LinearAce
 from tektite.fit.regression import Solution
-from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
-from tektite.potential import default_threads
+from tektite.fit.results import BaseFitResult, Frames, common_results, finish
+from tektite.fit.weighting import LossWeights
+from tektite.potential import Potential, default_threads
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -107,6 +107,20 @@ def fit_frames(
     )
 
 
+def fit_potential(config: FitConfig, train: Sequence[Frame]) -> Potential:
+    """Fit, linear or not, for nothing but the potential."""
+    if config.training is None:
+        return fit_frames(config, train).potential
+    from tektite.fit.training_run import train_frames
+
+    return train_frames(config, train).potential
+
+
+def weights_of(config: FitConfig, frames: Sequence[Frame], elements: Sequence[str]) -> WeightsOf:
+    """Weights of single frames in the loss."""
+    return LossWeights(config.loss, frames, elements)
+
+
 def _summary(config: FitConfig, result: FitResult) -> dict[str, Any]:
     """Everything that the JSON of errors holds."""
     solution = result.solution
@@ -127,19 +141,18 @@ def _summary(config: FitConfig, result: FitResult) -> dict[str, Any]:
     }
 
 
-def run(config: FitConfig, path: Path, console: Console, restart: bool) -> Any:
+def run(config: FitConfig, frames: Frames, path: Path, progress: Progress, restart: bool) -> Any:
     """Fit as a configuration of the file `path` says: see `tektite.fit.families.run_config`."""
     if config.training is not None:
         from tektite.fit.run_training import run as run_training
 
-        return run_training(config, path, console, restart)
+        return run_training(config, frames, path, progress, restart)
+    console = progress.console
     folder = checkpoint_folder(config, restart)
     if folder.is_dir():
         console.print(f"going on from {folder}")
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        frames = read_sets(config, progress)
-        train, test = frames["train"], frames["test"]
-        result = fit_frames(config, train, test, progress, console.print, folder)
+    train, test = frames["train"], frames["test"]
+    result = fit_frames(config, train, test, progress, console.print, folder)
     solution = result.solution
     console.print(
         f"{config.regression.method}: strength {solution.strength:.3g}, "

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from tektite.data.sources import find_all_files
@@ -17,9 +17,9 @@ from tektite.fit.checkpoint import checkpoint_folder
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import read_data
 from tektite.fit.metrics_file import write_metrics
-from tektite.fit.results import print_errors, read_sets, write_results
+from tektite.fit.results import Frames, print_errors, write_results
 from tektite.fit.trainer import Row
-from tektite.fit.training_run import TrainingResult, fold_summary, train_frames
+from tektite.fit.training_run import TrainingResult, train_frames
 from tektite.report.page import write_page
 
 _WRITE_EVERY = 2.0  # s, between two versions of metrics.csv
@@ -100,7 +100,6 @@ def _summary(config: FitConfig, result: TrainingResult) -> dict[str, Any]:
             zip(result.linear.elements, (float(e) for e in result.nonlinear.energies)),
             source=result.linear.data.energies_source,
         ),
-        "folds": fold_summary(result.fold_tables) if result.fold_tables else None,
         "warnings": result.warnings,
         **{name: table.as_dict() for name, table in result.tables.items()},
     }
@@ -120,33 +119,27 @@ def _linear_table(result: TrainingResult) -> Table:
     return table
 
 
-def run(config: FitConfig, path: Path, console: Console, restart: bool) -> TrainingResult:
+def run(
+    config: FitConfig, sets: Frames, path: Path, progress: Progress, restart: bool
+) -> TrainingResult:
     """Train as a configuration of the file `path` says: see `tektite.fit.families.run_config`.
 
     The state is kept in a folder NAME.training beside the model until all is done: the same
     command after a kill goes on from there. restart: delete it first.
     """
-    output = config.output
+    output, console = config.output, progress.console
     assert config.training is not None
     assert output.model is not None and output.metrics is not None
     folder = checkpoint_folder(config, restart)
     if (folder / "state.npz").is_file() or list(folder.glob("*.journal")):
         console.print(f"going on from {folder}")
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        sets = read_sets(config, progress)
-        files = find_all_files(config.training.validation.files)
-        validation = read_data(files, config.data, config.frame_keys)
-        display = _Display(config, progress, console)
-        result = train_frames(
-            config, sets["train"], sets["test"], validation, progress, console.print, folder,
-            display,
-        )  # fmt: skip
-        display.finish()
+    files = find_all_files(config.training.validation.files)
+    validation = read_data(files, config.data, config.frame_keys)
+    display = _Display(config, progress, console)
+    result = train_frames(
+        config, sets["train"], sets["test"], validation, progress, console.print, folder, display
+    )
+    display.finish()
     for warning in result.warnings:
         console.print(f"[yellow]warning:[/yellow] {warning}")
     for stage, ending in enumerate(result.nonlinear.trained.endings):

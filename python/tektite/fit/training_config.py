@@ -135,12 +135,6 @@ class ValidationConfig(Section):
 
     fraction: float = Field(0.0, ge=0, lt=1, description="Share of the training frames.")
     files: list[Path] = Field([], description="Or files of their own.")
-    folds: int | None = Field(
-        None,
-        ge=2,
-        description="Train as many models besides, each without one part of the data, and report "
-        "the errors on that part.",
-    )
 
     @model_validator(mode="after")
     def _one(self) -> ValidationConfig:

@@ -6,9 +6,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from ase.data import atomic_numbers
 from rich.progress import Progress
 
 from tektite.data import Frame
@@ -28,7 +28,7 @@ from tektite.fit.start import Start
 from tektite.fit.trained_committee import trained_committee
 from tektite.fit.trainer import Row
 from tektite.neighbors import neighbor_list
-from tektite.potential import Potential, default_threads
+from tektite.potential import Potential, default_threads, load
 from tektite.report import ErrorTable
 
 Watch = Callable[[int, int, Row | None], None]
@@ -41,7 +41,7 @@ class TrainingResult:
     potential: the model, isolated atoms and baseline included. contents: metadata and arrays of
     its file, without provenance. tables, linear_tables: errors of the model and of the linear one
     that it began with, by set ("train", "validation", "test"). evaluations: predictions of the
-    model. frames: of each set. fold_tables: errors on left-out parts. warnings: one sentence each.
+    model. frames: of each set. warnings: one sentence each.
     """
 
     potential: Potential
@@ -52,7 +52,6 @@ class TrainingResult:
     linear_tables: dict[str, ErrorTable]
     evaluations: dict[str, Evaluation]
     frames: dict[str, list[Frame]]
-    fold_tables: list[ErrorTable]
     warnings: list[str]
 
     @property
@@ -98,19 +97,22 @@ def _targets(linear: LinearFit, frames: Sequence[Frame]) -> list[Target]:
 
 
 def _compare(
-    tables: Mapping[str, ErrorTable], linear: Mapping[str, ErrorTable], factor: float = 1.02
+    tables: Mapping[str, ErrorTable],
+    others: Mapping[str, ErrorTable],
+    other: str,
+    factor: float = 1.02,
 ) -> list[str]:
-    """Sentences on groups for which a model is worse than the linear one."""
+    """Sentences on groups for which a model is worse than another one, of that name."""
     found = []
     for name, table in tables.items():
         for group, errors in sorted(table.groups.items()):
-            other = linear[name].groups[group]
+            its_errors = others[name].groups[group]
             for quantity, unit in (("energy", "meV/atom"), ("force", "eV/Å")):
-                mine, its = getattr(errors, quantity).rmse, getattr(other, quantity).rmse
+                mine, its = getattr(errors, quantity).rmse, getattr(its_errors, quantity).rmse
                 if mine is not None and its is not None and mine > factor * its:
                     found.append(
-                        f"{name}, group '{group}': {quantity} errors are larger than those of the "
-                        f"linear model: {mine:.4g}, {its:.4g} {unit}"
+                        f"{name}, group '{group}': {quantity} errors are larger than those of "
+                        f"{other}: {mine:.4g}, {its:.4g} {unit}"
                     )
     return found
 
@@ -124,7 +126,6 @@ def _train(
     progress: Progress,
     say: Callable[[str], None],
     watch: Watch,
-    with_committee: bool,
 ) -> tuple[LinearFit, NonlinearFit, Potential, Contents]:
     assert config.training is not None
     threads = config.threads or default_threads()
@@ -142,7 +143,7 @@ def _train(
         linear, config.basis, config.training, held, checkpoint, threads, watch, start, plan.hold
     )
     ace = nonlinear.model.contents(nonlinear.energies)
-    if with_committee and config.has_committee:
+    if config.has_committee:
         committee = config.committee
         if committee.kind == "posterior":
             members = trained_committee(
@@ -186,10 +187,9 @@ def train_frames(
     kept, split = split_frames(train, training.validation.fraction, training.seed)
     held = [*validation, *split]
     sets = {"train": kept, "validation": held, "test": list(test)}
-    fold_tables = _train_folds(config, kept, progress, say)
     checkpoint = Checkpoint(folder, fingerprint(config, {"train": kept, "validation": held}))
     linear, nonlinear, potential, contents = _train(
-        config, kept, held, test, checkpoint, progress, say, watch, with_committee=True
+        config, kept, held, test, checkpoint, progress, say, watch
     )
     before = potential_of(linear.contents(), "linear")
     tables, linear_tables, evaluations = {}, {}, {}
@@ -198,49 +198,34 @@ def train_frames(
             found = errors_of(potential, frames, [], threads, progress)
             evaluations[name], tables[name] = (part["train"] for part in found)
             linear_tables[name] = errors_of(before, frames, [], threads, progress)[1]["train"]
-    warnings = [*linear.warnings, *nonlinear.trained.warnings, *_compare(tables, linear_tables)]
+    warnings = [
+        *linear.warnings,
+        *nonlinear.trained.warnings,
+        *_compare(tables, linear_tables, "the linear model"),
+    ]
+    if training.start is not None:
+        warnings += _compare_with_start(training.start, potential, sets, threads, progress)
     return TrainingResult(
         potential, contents, linear, nonlinear, tables, linear_tables, evaluations,
-        {name: list(frames) for name, frames in sets.items() if frames}, fold_tables, warnings,
+        {name: list(frames) for name, frames in sets.items() if frames}, warnings,
     )  # fmt: skip
 
 
-def _train_folds(
-    config: FitConfig, frames: Sequence[Frame], progress: Progress, say: Callable[[str], None]
-) -> list[ErrorTable]:
-    """Errors of models trained without one part of the frames, on that part."""
-    assert config.training is not None
-    n_folds = config.training.validation.folds
-    if n_folds is None:
-        return []
-    if n_folds > len(frames):
-        raise DataError(f"training.validation.folds is {n_folds}: only {len(frames)} frames")
-    threads = config.threads or default_threads()
-    part = np.empty(len(frames), dtype=int)
-    order = np.random.default_rng([config.training.seed, 2]).permutation(len(frames))
-    part[order] = np.arange(len(frames)) % n_folds
-    tables = []
-    for fold in range(n_folds):
-        say(f"fold {fold + 1} of {n_folds}")
-        rest = [f for f, p in zip(frames, part) if p != fold]
-        out = [f for f, p in zip(frames, part) if p == fold]
-        nothing: Watch = lambda stage, iteration, row: None  # noqa: E731
-        *_, potential, _ = _train(
-            config, rest, [], out, Checkpoint(None, ""), progress, lambda text: None, nothing, False
-        )
-        tables.append(errors_of(potential, out, [], threads, progress)[1]["train"])
-    return tables
-
-
-def fold_summary(tables: Sequence[ErrorTable]) -> dict[str, Any]:
-    """Mean and standard deviation of the errors on left-out parts; None without data."""
-    summary: dict[str, Any] = {}
-    for quantity, name in (("energy", "energy_meV_per_atom"), ("force", "force_eV_per_A")):
-        values = [getattr(t.total, quantity).rmse for t in tables]
-        known = [v for v in values if v is not None]
-        summary[name] = {
-            "folds": values,
-            "mean": float(np.mean(known)) if known else None,
-            "std": float(np.std(known)) if known else None,
-        }
-    return summary
+def _compare_with_start(
+    path: Path,
+    potential: Potential,
+    sets: Mapping[str, Sequence[Frame]],
+    threads: int,
+    progress: Progress,
+) -> list[str]:
+    """Sentences on groups for which a fine-tuned model is worse than the one it began with."""
+    start = load(path)
+    known = {atomic_numbers[symbol] for symbol in start.elements}
+    mine, its = {}, {}
+    for name, frames in sets.items():
+        # A model to which elements were added can be compared where they are not.
+        common = [f for f in frames if known.issuperset(f.numbers.tolist())]
+        if common:
+            mine[name] = errors_of(potential, common, [], threads, progress)[1]["train"]
+            its[name] = errors_of(start, common, [], threads, progress)[1]["train"]
+    return _compare(mine, its, f"the model that training began with, {path.name}")

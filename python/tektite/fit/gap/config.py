@@ -186,6 +186,11 @@ class GapFitConfig(BaseFitConfig):
     )
     regression: GapRegressionConfig = Field(GapRegressionConfig(), description="See below.")
 
+    def without_extras(self) -> GapFitConfig:
+        """See `BaseFitConfig`."""
+        regression = self.regression.model_copy(update={"posterior": False})
+        return self.model_copy(update={"regression": regression})
+
     @property
     def group_settings(self) -> tuple[str, Collection[str]]:
         """See `BaseFitConfig`."""

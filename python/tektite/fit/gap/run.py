@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 from rich.progress import Progress
 from threadpoolctl import threadpool_limits
 
 from tektite.data import Frame
 from tektite.errors import DataError
-from tektite.fit.dataset import Distances, Target
+from tektite.fit.dataset import Distances, Target, WeightsOf
 from tektite.fit.export import sum_contents
 from tektite.fit.gap.config import GapFitConfig
 from tektite.fit.gap.export import gap_contents
@@ -38,8 +37,8 @@ from tektite.fit.gap.term import Term
 from tektite.fit.gap.triplet_term import make_triplet_terms
 from tektite.fit.memory import check_memory, limit_of
 from tektite.fit.preparation import Preparation, prepare
-from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
-from tektite.potential import default_threads
+from tektite.fit.results import BaseFitResult, Frames, common_results, finish
+from tektite.potential import Potential, default_threads
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -291,11 +290,22 @@ def _summary(config: GapFitConfig, result: GapFitResult) -> dict[str, Any]:
     }
 
 
-def run(config: GapFitConfig, path: Path, console: Console, restart: bool) -> GapFitResult:
+def fit_potential(config: GapFitConfig, train: Sequence[Frame]) -> Potential:
+    """Fit for nothing but the potential."""
+    return fit_gap_frames(config, train).potential
+
+
+def weights_of(config: GapFitConfig, frames: Sequence[Frame], elements: Sequence[str]) -> WeightsOf:
+    """Weights of single frames."""
+    return SigmaWeights(config)
+
+
+def run(
+    config: GapFitConfig, frames: Frames, path: Path, progress: Progress, restart: bool
+) -> GapFitResult:
     """Fit as a configuration of the file `path` says: see `tektite.fit.families.run_config`."""
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        frames = read_sets(config, progress)
-        result = fit_gap_frames(config, frames["train"], frames["test"], progress, console.print)
+    console = progress.console
+    result = fit_gap_frames(config, frames["train"], frames["test"], progress, console.print)
     solution = result.solution
     hyper = ", ".join(f"delta {kind} {value:.4g} eV" for kind, value in result.deltas.items())
     if result.zeta is not None:

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from tektite.ace import ACE
 from tektite.data import Frame
 from tektite.features import AtomFeatures
-from tektite.fit.dataset import Target
+from tektite.fit.dataset import Target, WeightsOf
 from tektite.fit.export import sum_contents
 from tektite.fit.memory import check_memory, limit_of
 from tektite.fit.neural.config import NeuralFitConfig
@@ -31,9 +30,9 @@ from tektite.fit.neural.network import Readout, lone_features, neural_contents
 from tektite.fit.neural.training import Epoch, Training
 from tektite.fit.preparation import Preparation, prepare
 from tektite.fit.radial import cutoffs, make_bonds, resolve_cutoff
-from tektite.fit.results import BaseFitResult, common_results, finish, read_sets
+from tektite.fit.results import BaseFitResult, Frames, common_results, finish
 from tektite.fit.weighting import LossWeights
-from tektite.potential import default_threads
+from tektite.potential import Potential, default_threads
 from tektite.soap import SOAP
 
 # Whose features are in memory at once when their mean is taken.
@@ -221,20 +220,29 @@ def _summary(result: NeuralFitResult) -> dict[str, Any]:
     }
 
 
-def run(config: NeuralFitConfig, path: Path, console: Console, restart: bool) -> NeuralFitResult:
+def fit_potential(config: NeuralFitConfig, train: Sequence[Frame]) -> Potential:
+    """Fit for nothing but the potential."""
+    return fit_neural_frames(config, train).potential
+
+
+def weights_of(
+    config: NeuralFitConfig, frames: Sequence[Frame], elements: Sequence[str]
+) -> WeightsOf:
+    """Weights of single frames in the loss."""
+    return LossWeights(config.loss, frames, elements)
+
+
+def run(
+    config: NeuralFitConfig, frames: Frames, path: Path, progress: Progress, restart: bool
+) -> NeuralFitResult:
     """Fit as a configuration of the file `path` says: see `tektite.fit.families.run_config`."""
     assert config.output.model is not None
+    console = progress.console
     checkpoint = config.output.model.with_suffix(".checkpoint")
     if restart:
         for member in range(config.network.members):
             _member_file(checkpoint, member).unlink(missing_ok=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        frames = read_sets(config, progress)
-        result = fit_neural_frames(
-            config, frames["train"], frames["test"], progress, console.print, checkpoint
-        )
+    train, test = frames["train"], frames["test"]
+    result = fit_neural_frames(config, train, test, progress, console.print, checkpoint)
     finish(config, result, _summary(result), frames, path, console)
     return result
