@@ -13,6 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.units import GPa
 
 from tektite.data import STRESS_CONVENTIONS, DataKeys, convert_stress, read_frames
+from tektite.data.extxyz import read_extxyz
 from tektite.errors import DataError
 
 STRESS = np.array([1.0, 2.0, 3.0, 0.4, 0.5, 0.6])  # ASE's order, eV/Å^3
@@ -124,7 +125,18 @@ def test_wrong_keys_name_what_was_found(tmp_path: Path) -> None:
     [
         ("", "empty"),
         ("\n", "cannot read frame 0|no frames"),
-        ("2\nenergy=1.0\nSi 0 0 0\n", "cannot read frame 0"),
+        ("2\nenergy=1.0\nSi 0 0 0\n", "cannot read frame 0: .*should have 2 atoms.* only 1 line"),
+        ("1\nenergy=1\nSi 0 0 0\n1\n", "cannot read frame 1: the file ends within the frame"),
+        ("1\nenergy=1\nSi 0 0 0\ntwo\n", "cannot read frame 1: expected the number.*'two'"),
+        ("-1\nenergy=1\n", "cannot read frame 0: expected the number of atoms, found '-1'"),
+        ("1\nenergy=1 energy=2\nSi 0 0 0\n", "cannot read frame 0: the key 'energy' occurs twice"),
+        ("1\nenergy=1\nXx 0 0 0\n", "cannot read frame 0: unknown chemical symbol.*'Xx'"),
+        ('1\nenergy=1 pbc="T T T"\nSi 0 0 0\n', r"frame 0 .*periodic along a, but the cell has no"),
+        (
+            '1\nLattice="3 0 0 6 0 0 0 0 3" energy=1\nSi 0 0 0\n',
+            r"frame 0 .*cell vectors .* linearly dependent",
+        ),
+        ('1\nLattice="3 0 0 0 nan 0 0 0 3" energy=1\nSi 0 0 0\n', r"frame 0 .*cell is not finite"),
         ("1\nenergy=1.0 Properties=species:S:1:pos:R:3\nSi 0 0 x\n", "cannot read frame 0.*x"),
         ("1\nenergy=nan\nSi 0 0 0\n", r"frame 0 .*'energy'.*not finite"),
         ("1\nenergy=low\nSi 0 0 0\n", r"frame 0 .*'energy'"),
@@ -151,3 +163,27 @@ def test_malformed_files(tmp_path: Path, text: str, message: str) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.extxyz"):
         read_frames(tmp_path / "none.extxyz")
+
+
+def test_frames_are_read_as_ase_reads_them(shared_data: Path) -> None:
+    """Every frame of a published file; cells as vectors, blank lines and quoted keys besides."""
+    path = shared_data / "zuo2020" / "si_zuo2020_train.extxyz"
+    expected = ase.io.read(path, index=":")
+    found = list(read_extxyz(path))
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected):
+        assert a == b and a.info.keys() == b.info.keys()
+        assert a.calc.results.keys() == b.calc.results.keys()
+
+
+def test_unusual_extxyz(tmp_path: Path) -> None:
+    path = tmp_path / "a.extxyz"
+    path.write_text(
+        '1\nenergy=1 note="a = b, energy=2" pbc="F F F"\nSi 0 0 0\n\n\n'
+        "1\n\nSi 0 0 1\nVEC1 4 0 0\nVEC2 0 5 0\nVEC3 0 0 6\n"
+        "0\nenergy=0\n"
+    )
+    first, second, third = read_extxyz(path)
+    assert first.get_potential_energy() == 1.0 and first.info["note"] == "a = b, energy=2"
+    assert second.cell.lengths().tolist() == [4.0, 5.0, 6.0]
+    assert len(third) == 0

@@ -449,3 +449,15 @@ def test_automatic_cutoff() -> None:
     lines: list[str] = []
     fit_frames(config, frames, say=lines.append)
     assert lines[0].startswith("cutoff: 5.")
+
+
+def test_impossible_data_are_named(frames: list[Frame]) -> None:
+    bad = dataclasses.replace(frames[3], forces=frames[3].forces * 1e9, index=17)
+    with pytest.raises(DataError, match=r"frame 17 .*eV/Å on atom \d+ is more than any atom"):
+        fit_frames(small_config(), [*frames[:3], bad])
+    bad = dataclasses.replace(frames[3], energy=-1e12, index=17)
+    with pytest.raises(DataError, match=r"frame 17 .*energy of -1e\+12 eV, for \d+ atoms"):
+        fit_frames(small_config(), [*frames[:3], bad])
+    nothing = Frame(Atoms(), 0.0, None, None, "all", 18, "x")
+    with pytest.raises(DataError, match="frame 18 .*has no atoms"):
+        fit_frames(small_config(), [*frames[:3], nothing])

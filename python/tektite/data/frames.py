@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from tektite.data.extxyz import read_extxyz
 from tektite.data.stress import STRESS_CONVENTIONS, convert_stress
 from tektite.errors import DataError
 
@@ -155,8 +156,12 @@ def _make_frame(atoms: Atoms, keys: DataKeys, index: int, source: str) -> Frame:
                 f"{frame.label}: periodic along {direction}, but the cell has no such vector; "
                 'give the cell (Lattice), or pbc="F F F"'
             )
-    if atoms.pbc.all() and atoms.cell.rank < 3:
-        raise DataError(f"{frame.label}: periodic, but the vectors of the cell lie in a plane")
+    lengths = np.linalg.norm(atoms.cell.array, axis=1)
+    directions = (atoms.cell.array / np.where(lengths > 0, lengths, 1.0)[:, None])[atoms.pbc]
+    if np.linalg.matrix_rank(directions, tol=1e-6) < len(directions):
+        raise DataError(
+            f"{frame.label}: the cell vectors along which it is periodic are linearly dependent"
+        )
     return frame
 
 
@@ -173,8 +178,10 @@ def _systems(path: Path) -> Iterator[Atoms]:
                 atoms.info.update(row.data)
                 yield atoms
         return
-    data_format = "extxyz" if path.suffix in (".xyz", ".extxyz") else None
-    yield from ase.io.iread(str(path), index=":", format=data_format)
+    if path.suffix in (".xyz", ".extxyz"):
+        yield from read_extxyz(path)
+        return
+    yield from ase.io.iread(str(path), index=":")
 
 
 def iterate_frames(path: str | Path, keys: DataKeys | None = None) -> Iterator[Frame]:

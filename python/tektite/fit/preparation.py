@@ -29,6 +29,9 @@ from tektite.potential import Potential
 if TYPE_CHECKING:
     from tektite.fit.start import Start
 
+# Total energies of the heaviest atoms, with all electrons, are a million eV.
+MOST_ENERGY, MOST_FORCE = 1e7, 1e7  # eV an atom, eV/angstrom
+
 
 @dataclasses.dataclass
 class Preparation:
@@ -84,6 +87,33 @@ def check_groups(frames: Iterable[Frame], key: str, names: Collection[str]) -> N
             )
 
 
+def check_values(frames: Iterable[Frame]) -> None:
+    """Check that frames have atoms, and numbers that can be energies and forces.
+
+    Raises
+    ------
+    DataError
+        Names the frame, and says what it has.
+    """
+    for frame in frames:
+        if frame.n_atoms == 0:
+            raise DataError(f"{frame.label}: has no atoms")
+        if frame.energy is not None and abs(frame.energy) > MOST_ENERGY * frame.n_atoms:
+            raise DataError(
+                f"{frame.label}: an energy of {frame.energy:.4g} eV, for {frame.n_atoms} atoms, is "
+                "more than any atom has; is it in eV?"
+            )
+        if frame.forces is None:
+            continue
+        largest = np.abs(frame.forces).max(axis=1)
+        atom = int(largest.argmax())
+        if largest[atom] > MOST_FORCE:
+            raise DataError(
+                f"{frame.label}: a force of {largest[atom]:.4g} eV/Å on atom {atom} is more than "
+                "any atom feels; is it in eV/Å?"
+            )
+
+
 def prepare(
     config: BaseFitConfig,
     train: Sequence[Frame],
@@ -118,6 +148,7 @@ def prepare(
     """
     if not train:
         raise DataError("there are no frames to fit to")
+    check_values(train)
     check_groups(train, *config.group_settings)
     if start is None:
         elements = find_elements(train, config.elements)
