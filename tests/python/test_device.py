@@ -23,8 +23,7 @@ from tektite.cli.app import app
 from tektite.errors import CloserThanTrainingWarning, InternalError, UnsupportedError
 from tektite.potential import Potential
 
-# One of each family, and a sum.
-FAMILIES = ("table-Si-O", "ace-O-Si", "gap-O-Si", "sum-Si-O")
+FAMILIES = ("table-Si-O", "ace-O-Si", "sum-Si-O")
 
 
 @pytest.fixture(scope="module", params=list(LIBRARIES), autouse=True)
@@ -213,6 +212,19 @@ def test_doctor(only_double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "note no GPU can be used: there is no CUDA driver on this machine" in said
     monkeypatch.setenv("TEKTITE_CUDA_LIBRARY", "/nowhere.so")
     assert "note no GPU can be used: there is no device library /nowhere.so" in _doctor()
+
+
+def test_this_machine(only_double: None, morse_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed computes on a device, or says plainly why it cannot."""
+    monkeypatch.delenv("TEKTITE_CUDA_LIBRARY")
+    if "device" in LIBRARIES:
+        assert tektite.load(morse_path, "cuda").check()["passed"]
+        return
+    with pytest.raises(UnsupportedError) as caught:
+        tektite.load(morse_path, "cuda")
+    reasons = ("this Tektite has no device library", "the NVIDIA driver is missing", "no device")
+    assert any(reason in str(caught.value) for reason in reasons)
+    assert f"note no GPU can be used: {caught.value}" in _doctor()
 
 
 def test_command_line(morse_path: Path) -> None:

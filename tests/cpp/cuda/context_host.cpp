@@ -28,7 +28,7 @@ std::string device_name(int device) {
     if (device != 0)
         throw Error(ErrorCode::unsupported,
                     "there is no device " + std::to_string(device) + ": the host executor is device 0");
-    return "host executor (for tests)";
+    return "host executor (for tests), device 0";
 }
 
 struct Context::Implementation {};

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Check and measure `pair_style mlip device cuda` in one run of a few minutes.
+
+python benchmarks/cuda/run.py --pack build/cuda-benchmark.tar.xz   here: make the bundle to carry
+python benchmarks/cuda/run.py build/cuda-benchmark.tar.xz --json results.json
+                                                                   there: needs a GPU, its driver,
+                                                                   Python 3.10; no network
+python benchmarks/cuda/run.py BUNDLE --dry-run                     tiny systems; nothing is measured
+
+The bundle holds LAMMPS, MPI, Tektite with its device library, and the models. The short table comes
+last, and with --json as JSON, too. What could not be measured is named as missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import checks
+import speed
+from bundle import Bundle, Model, open_bundle
+from checks import Check
+from simulation import SimulationFailed
+from speed import Row
+
+_LARGE = (10_000_000, 100_000_000, 150_000_000)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is done."""
+
+    check_atoms: int
+    check_ranks: int
+    check_steps: int
+    drift_atoms: int
+    drift_ps: float
+    atoms: int  # of the rates
+    gap_atoms: int
+    large: tuple[int, ...]
+    ranks: tuple[int, ...]  # tried for each rate
+    steps: int
+    repeats: int
+
+
+_FULL = Sizes(1000, 4, 100, 4096, 10.0, 1_000_000, 250_000, _LARGE, (1, 4, 8), 20, 5)
+_DRY = Sizes(64, 1, 2, 64, 0.02, 64, 64, (216,), (1,), 2, 3)
+
+
+@dataclass
+class Report:
+    """Everything found."""
+
+    machine: dict[str, str]
+    dry: bool
+    checks: list[Check]
+    rows: list[Row]
+    kernels: dict[str, Any]
+    missing: list[str]
+    seconds: float = 0.0
+
+    def as_json(self) -> str:
+        """All of it, with every single time."""
+        content = {
+            "dry_run": self.dry,
+            "machine": self.machine,
+            "checks": [vars(c) for c in self.checks],
+            "rates": [r.as_dict() for r in self.rows],
+            "kernels": self.kernels,
+            "missing": self.missing,
+            "seconds": round(self.seconds, 1),
+        }
+        return json.dumps(content, indent=1)
+
+
+def _machine(bundle: Bundle) -> dict[str, str]:
+    described = {
+        "system": platform.platform(terse=True),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "tektite": bundle.described["tektite"],
+        "command": " ".join(sys.argv),
+    }
+    query = "--query-gpu=name,driver_version,memory.total,clocks.max.sm"
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", query, "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        described["GPU"] = done.stdout.strip() or "none: nvidia-smi names no device"
+    except (OSError, subprocess.TimeoutExpired):
+        described["GPU"] = "none: there is no nvidia-smi"
+    return described
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _guarded(report: Report, what: str, action: Callable[[], list[Check]]) -> None:
+    """Run checks; one that cannot run has failed, and the others go on."""
+    _say(f"{what} ...")
+    try:
+        report.checks += action()
+    except SimulationFailed as error:
+        report.checks.append(Check(what, f"failed: {' '.join(str(error).split())}", False))
+
+
+def _plan(bundle: Bundle, sizes: Sizes) -> Iterator[tuple[Model, str, int, dict[str, Any]]]:
+    """The rates to measure: model, precision, atoms, further arguments of speed.measure."""
+    # Rates that are asked for of one H200 in mixed precision.
+    targets = {"XPOT-Si": 1e7, "bench-standard": 4e7, "GAP": 1e6}
+    for model in bundle.models.values():
+        n_atoms = sizes.gap_atoms if model.name == "GAP" else sizes.atoms
+        for precision in ("mixed", "double"):
+            target = targets.get(model.name) if precision == "mixed" else None
+            yield model, precision, n_atoms, {"target": target}
+        yield model, "mixed", n_atoms, {"deterministic": True}
+
+
+def _rates(bundle: Bundle, sizes: Sizes, report: Report) -> None:
+    best_ranks: dict[str, int] = {}
+    for model, precision, n_atoms, more in _plan(bundle, sizes):
+        tried = sizes.ranks if model.name not in best_ranks else (best_ranks[model.name],)
+        rows = []
+        for ranks in tried:
+            _say(f"rate: {model.name}, {precision}, {n_atoms:,} atoms, {ranks} ranks ...")
+            rows.append(
+                speed.measure(
+                    bundle,
+                    model,
+                    precision,
+                    n_atoms,
+                    ranks,
+                    steps=sizes.steps,
+                    repeats=sizes.repeats,
+                    **more,
+                )
+            )
+        report.rows += rows
+        measured = [row for row in rows if row.rate is not None]
+        if measured:
+            best_ranks.setdefault(model.name, max(measured, key=lambda row: row.rate).ranks)
+
+
+def _large_systems(bundle: Bundle, sizes: Sizes, report: Report) -> None:
+    """As many atoms as fit; the first that does not says how many would."""
+    model = bundle.models.get("bench-standard") or next(iter(bundle.models.values()))
+    ranks = min(16, len(os.sched_getaffinity(0)))
+    for n_atoms in sizes.large:
+        _say(f"large: {model.name}, mixed, {n_atoms:,} atoms, {ranks} ranks ...")
+        row = speed.measure(bundle, model, "mixed", n_atoms, ranks, steps=2, repeats=3, skin=0.5)
+        report.rows.append(row)
+        if row.rate is None:
+            break
+
+
+def _find_missing(report: Report, sizes: Sizes) -> None:
+    """Name what the run was to find and has not found."""
+    report.missing += [
+        f"rate of {r.model}, {r.precision}, {r.atoms:,} atoms, {r.ranks} ranks: {r.note}"
+        for r in report.rows
+        if r.rate is None
+    ]
+    done = {r.model for r in report.rows}
+    report.missing += [
+        f"rates of {name}: the model is not in the bundle"
+        for name in ("XPOT-Si", "bench-standard", "GAP")
+        if name not in done
+    ]
+    sizes_done = [r.atoms for r in report.rows]
+    for n_atoms in sizes.large:
+        if not any(n >= 0.9 * n_atoms for n in sizes_done):
+            report.missing.append(f"a run of {n_atoms:,} atoms: not tried")
+    if not any(r.arithmetic for r in report.rows):
+        report.missing.append("fractions of the arithmetic limit: known for an H200 only")
+    if not report.kernels:
+        report.missing.append("times of the single kernels: the device library does not give them")
+    if report.dry:
+        report.missing.insert(0, "everything: a dry run measures nothing")
+
+
+def _number(value: float | None, pattern: str = "{:.2e}") -> str:
+    return "missing" if value is None else pattern.format(value)
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> str:
+    widths = [max(len(row[k]) for row in [columns, *rows]) for k in range(len(columns))]
+
+    def line(row: list[str]) -> str:
+        cells = [
+            cell.rjust(w) if k else cell.ljust(w) for k, (cell, w) in enumerate(zip(row, widths))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(columns), line(["-" * w for w in widths]), *map(line, rows)])
+
+
+def _show(report: Report) -> str:
+    parts = ["", *(f"{key}: {value}" for key, value in report.machine.items()), ""]
+    if report.dry:
+        parts += ["DRY RUN: tiny systems, no measurement of anything", ""]
+    marks = {True: "ok", False: "FAILED", None: "-"}
+    parts += [
+        _table(["check", "found", ""], [[c.what, c.value, marks[c.passed]] for c in report.checks])
+    ]
+    rows = []
+    for r in report.rows:
+        name = r.model + (", deterministic" if r.deterministic else "")
+        rows.append(
+            [
+                name,
+                r.precision,
+                f"{r.atoms:,}",
+                str(r.ranks),
+                "dry run" if report.dry and r.rate else _number(r.rate),
+                _number(r.target, "{:.0e}") if r.target else "",
+                _number(r.pair_share, "{:.0%}"),
+                _number(r.arithmetic, "{:.0%}") if r.arithmetic else "",
+                _number(r.bytes_per_atom, "{:.0f}"),
+                _number(r.beyond, "{:.0f}"),
+            ]
+        )
+    columns = ["model", "precision", "atoms", "ranks", "atom-steps/s", "target", "in pair style"]
+    columns += ["of peak flops", "bytes/atom", "beyond x, f, edges"]
+    parts += ["", _table(columns, rows), "", *(f"missing: {text}" for text in report.missing)]
+    failed = sum(c.passed is False for c in report.checks)
+    parts.append(f"{len(report.checks)} checks, {failed} failed; {report.seconds:.0f} s in all")
+    return "\n".join(parts)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text + "\n")
+    part.replace(path)
+
+
+def execute(bundle: Bundle, sizes: Sizes, dry: bool, json_path: Path | None) -> Report:
+    """Do everything; what has been found so far is written after each part."""
+    start = time.perf_counter()
+    report = Report(_machine(bundle), dry, [], [], {}, [])
+
+    def save() -> None:
+        report.seconds = time.perf_counter() - start
+        if json_path is not None:
+            _write(json_path, report.as_json())
+
+    for model in bundle.models.values():
+        _guarded(
+            report,
+            f"{model.name}: device and CPU",
+            lambda model=model: checks.equals_cpu(
+                bundle, model, sizes.check_atoms, sizes.check_ranks
+            ),
+        )
+        save()
+    first = next(iter(bundle.models.values()))
+    _guarded(
+        report,
+        f"{first.name}: the same bits",
+        lambda: checks.same_bits(
+            bundle, first, sizes.check_atoms, sizes.check_ranks, sizes.check_steps
+        ),
+    )
+    _rates(bundle, sizes, report)
+    save()
+    _large_systems(bundle, sizes, report)
+    save()
+    _guarded(
+        report,
+        f"{first.name}: NVE",
+        lambda: checks.drift_and_averages(
+            bundle, first, sizes.drift_atoms, sizes.drift_ps, sizes.check_ranks
+        ),
+    )
+    for precision in ("mixed", "double"):
+        found = speed.kernel_times(bundle, first, precision, sizes.atoms)
+        if found:
+            report.kernels[f"{first.name}, {precision}"] = found
+    _find_missing(report, sizes)
+    save()
+    return report
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and do what it says."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path, help="folder or .tar.xz; what --pack writes")
+    parser.add_argument("--pack", action="store_true", help="write the bundle instead of using it")
+    parser.add_argument("--device-library", type=Path, help="with --pack: another libtektite_cuda")
+    parser.add_argument("--dry-run", action="store_true", help="tiny systems; nothing is measured")
+    parser.add_argument("--json", type=Path, help="write all numbers to this file")
+    args = parser.parse_args(arguments)
+    if args.pack:
+        # The other benchmarks' modules, and Tektite, are needed here only.
+        sys.path.append(str(Path(__file__).resolve().parents[1]))
+        from bundle import pack
+
+        try:
+            described = pack(args.bundle, device_library=args.device_library, tiny=args.dry_run)
+        except OSError as error:
+            raise SystemExit(str(error)) from error
+        print(f"{args.bundle}: Tektite {described['tektite']}, {', '.join(described['models'])}")
+        return
+    with tempfile.TemporaryDirectory(prefix="tektite-bundle-") as scratch:
+        try:
+            bundle = open_bundle(args.bundle, Path(scratch))
+        except OSError as error:
+            raise SystemExit(str(error)) from error
+        report = execute(bundle, _DRY if args.dry_run else _FULL, args.dry_run, args.json)
+        print(_show(report))
+    if any(check.passed is False for check in report.checks):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How fast whole steps in LAMMPS are, how much memory they take, and how large a system may be."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import counts
+from bundle import Bundle, Model
+from simulation import Crystal, Observed, Run, SimulationFailed, simulate
+
+
+@dataclass
+class Row:
+    """One line of the table; what is None was not measured, and `note` says why."""
+
+    model: str
+    precision: str
+    atoms: int
+    ranks: int
+    deterministic: bool = False
+    rate: float | None = None  # atom-steps a second: median over runs
+    rates: tuple[float, ...] = ()
+    target: float | None = None
+    pair_share: float | None = None  # of the whole step, mean over ranks
+    list_builds: int = 0
+    bytes_per_atom: float | None = None  # on the device
+    beyond: float | None = None  # of these beyond positions, forces and edges
+    arithmetic: float | None = None  # fraction of the peak that the counted operations reach
+    bandwidth: float | None = None
+    device: str = ""
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return dict(vars(self))
+
+
+def measure(
+    bundle: Bundle,
+    model: Model,
+    precision: str,
+    n_atoms: int,
+    ranks: int,
+    *,
+    steps: int,
+    repeats: int,
+    temperature: float = 300.0,
+    skin: float = 1.0,
+    target: float | None = None,
+    deterministic: bool = False,
+) -> Row:
+    """Time whole steps: median of `repeats` runs of `steps` steps."""
+    crystal = Crystal.with_atoms(n_atoms)
+    row = Row(model.name, precision, crystal.n_atoms, ranks, deterministic, target=target)
+    run = Run(
+        crystal,
+        settings=f"device cuda precision {precision} deterministic "
+        f"{'yes' if deterministic else 'no'}",
+        ranks=ranks,
+        skin=skin,
+        temperature=2 * temperature,  # half of it becomes potential energy
+        warm=min(steps, 10),
+        steps=[steps] * repeats,
+    )
+    try:
+        seen = simulate(bundle, model, run)
+    except SimulationFailed as error:
+        row.note = " ".join(str(error).split())[-300:]
+        return row
+    _fill(row, seen, model, precision, skin)
+    return row
+
+
+def _fill(row: Row, seen: Observed, model: Model, precision: str, skin: float) -> None:
+    loops = seen.loops[1:]  # without the first steps
+    row.rates = tuple(loop.steps * loop.atoms / loop.seconds for loop in loops)
+    row.rate = statistics.median(row.rates)
+    row.pair_share = statistics.median(loop.pair_seconds / loop.seconds for loop in loops)
+    row.list_builds = sum(loop.list_builds for loop in loops)
+    row.device = seen.device
+    row.bytes_per_atom = seen.device_bytes_per_atom
+    # Positions and forces in double, edges as 32-bit numbers of neighbours.
+    edges = counts.neighbors(model.cutoff + skin)
+    row.beyond = row.bytes_per_atom - 24 - 24 - 4 * edges
+    operations = counts.operations(model.counts, model.cutoff)
+    if operations is not None and "H200" in row.device:
+        pair_rate = row.rate / row.pair_share
+        row.arithmetic = pair_rate * operations / counts.H200[precision]
+
+
+def largest_that_fits(note: str) -> int | None:
+    """Number of atoms that an out-of-memory message says would fit."""
+    found = re.search(r"([\d,]+) atoms would fit", note)
+    return int(found.group(1).replace(",", "")) if found else None
+
+
+def kernel_times(bundle: Bundle, model: Model, precision: str, n_atoms: int) -> dict[str, Any]:
+    """Not measured unless the device library can time its kernels."""
+    del bundle, model, precision, n_atoms
+    return {}

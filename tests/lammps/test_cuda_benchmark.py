@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmark for GPUs runs from its bundle alone, and reports nothing it did not measure."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from device_libraries import library
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "cuda" / "run.py"
+
+
+def run(*arguments: object, code: int = 0, isolated: bool = False) -> str:
+    """Run the script; isolated: with nothing but Python's own library, as on a bare machine."""
+    env = dict(os.environ)
+    for name in ("PYTHONPATH", "LD_LIBRARY_PATH", "LAMMPS_PLUGIN_PATH", "TEKTITE_CUDA_LIBRARY"):
+        env.pop(name, None)
+    done = subprocess.run(
+        [sys.executable, *(["-S", "-s"] if isolated else []), str(SCRIPT), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cuda-benchmark") / "bundle"
+    said = run("--pack", "--dry-run", "--device-library", library("double"), folder)
+    assert "random, GAP" in said
+    return folder
+
+
+def test_dry_run(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    said = run(bundle, "--dry-run", "--json", path, isolated=True)
+    found = json.loads(path.read_text())
+    assert found["dry_run"] and "DRY RUN" in said
+    assert found["missing"][0] == "everything: a dry run measures nothing"
+    checks = found["checks"]
+    assert len(checks) == 11 and all(c["passed"] is not False for c in checks)
+    assert sum(c["passed"] is True for c in checks) == 8
+    rates = found["rates"]
+    assert {(r["model"], r["precision"]) for r in rates} >= {("GAP", "mixed"), ("random", "double")}
+    assert all(len(r["rates"]) == 3 and r["bytes_per_atom"] > 0 for r in rates)
+    # No fraction of an H200's peak from anything else.
+    assert all(r["arithmetic"] is None for r in rates)
+    assert "missing: rates of XPOT-Si: the model is not in the bundle" in said
+
+
+def test_without_a_device(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every figure is named as missing with its reason, and the exit code says so."""
+    monkeypatch.setenv("TEKTITE_DEVICE_DOUBLE", "no-card")
+    path = tmp_path / "found.json"
+    said = run(bundle, "--dry-run", "--json", path, code=1, isolated=True)
+    found = json.loads(path.read_text())
+    assert all(r["rate"] is None and "there is no device 0" in r["note"] for r in found["rates"])
+    assert "missing: rate of random, mixed, 64 atoms, 1 ranks: Pair style mlip: there is no" in said
+    assert any(c["passed"] is False for c in found["checks"])
+
+
+def test_archive_and_misuse(bundle: Path, tmp_path: Path) -> None:
+    assert "is no bundle; make one with --pack" in run(tmp_path, code=1)
+    (tmp_path / "precious").write_text("")
+    said = run("--pack", "--dry-run", "--device-library", library("double"), tmp_path, code=1)
+    assert "not a bundle: it is left alone" in said and (tmp_path / "precious").is_file()
+    missing = run("--pack", tmp_path / "new", "--device-library", tmp_path / "x.so", code=1)
+    assert "x.so is not there" in missing
