@@ -85,7 +85,7 @@ public:
         for (int k = bins - 1; k >= 0; k -= stride) {
             const double r0 = low + k * width;
             node(r0, low, high, a);
-            node(k + 1 == bins ? high : r0 + width, low, high, b);
+            node(k + 1 == bins ? end_of(high) : r0 + width, low, high, b);
             bin(a, b, width, c.data(), n_);
             for (const double t : {0.27, 0.5}) {
                 const double r = r0 + t * width;
@@ -117,7 +117,7 @@ public:
         Samples a, b;
         node(low, low, high, a);
         for (int k = 0; k < bins; ++k) {
-            node(k + 1 == bins ? high : low + (k + 1) * width, low, high, b);
+            node(k + 1 == bins ? end_of(high) : low + (k + 1) * width, low, high, b);
             bin(a, b, width, c + static_cast<std::size_t>(k) * 6 * row, row);
             std::swap(a, b);
         }
@@ -139,6 +139,11 @@ public:
     }
 
 private:
+    /// Where the functions of the segment that ends there are evaluated: they may jump at its end.
+    [[nodiscard]] double end_of(double high) const {
+        return high < cutoff_ ? std::nextafter(high, 0.0) : high;
+    }
+
     std::size_t n_;
     const RadialFunctions& functions_;
     double cutoff_;

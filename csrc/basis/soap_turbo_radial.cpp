@@ -150,10 +150,13 @@ void SoapTurboRadial::project(double x, double* value, double* derivative) const
         }
     };
     integrate(std::max(0.0, x - 9 * sigma), std::min(soft, x + 9 * sigma), sigma, add);
-    integrate(soft, 1.0, std::min(sigma, width), [&](double t, double w) {
-        const double v = (t - soft) / width;
-        add(t, w * std::exp(-0.5 * v * v));
-    });
+    if (!p.quip_damping || x * p.cutoff_hard >= jump()) {
+        integrate(soft, 1.0, std::min(sigma, width), [&](double t, double w) {
+            const double v = (t - soft) / width;
+            add(t, w * std::exp(-0.5 * v * v));
+        });
+        if (p.quip_damping) add_quip_boundary(x, sum, dsum);
+    }
     if (gaussian) {
         const double norm = std::sqrt(2.0 / own_sigma) / std::pow(pi, 0.25);
         integrate(0.0, std::min(x + 9 * sigma, 9 * own_sigma), std::min(sigma, own_sigma),
@@ -190,6 +193,43 @@ void SoapTurboRadial::project(double x, double* value, double* derivative) const
         }
         value[i] = length * amplitude * projected;
         derivative[i] = length * (damplitude * projected + amplitude * dprojected);
+    }
+}
+
+double SoapTurboRadial::jump() const {
+    const SoapTurboRadialParameters& p = parameters_;
+    constexpr double reach = 4.0;  // in units of sigma(r)
+    return (p.cutoff_soft - reach * p.sigma_r) / (1.0 + reach * p.sigma_r_scaling);
+}
+
+// The damped density is the Gaussian exp(-(t - c)^2/2q) times a constant. With u = 1 - t and M_k the integral
+// of u^k times it from the soft cutoff to 1, M_k = (1 - c) M_(k-1) + (k - 1) q M_(k-2) and terms of the ends,
+// which vanish at t = 1 for k > 1. quippy's M_1 lacks q g(1), g being the damped density, and so do all that
+// follow.
+void SoapTurboRadial::add_quip_boundary(double x, std::vector<double>& sum, std::vector<double>& dsum) const {
+    const SoapTurboRadialParameters& p = parameters_;
+    const double soft = p.cutoff_soft / p.cutoff_hard, width = (1.0 - soft) / p.filter, w2 = width * width;
+    const double sigma = p.sigma_r / p.cutoff_hard + p.sigma_r_scaling * x, dsigma = p.sigma_r_scaling;
+    const double s2 = sigma * sigma, ds2 = 2.0 * sigma * dsigma, both = s2 + w2;
+    const double q = s2 * w2 / both, dq = ds2 * w2 * w2 / (both * both);
+    const double c = (w2 * x + s2 * soft) / both, dc = (w2 + ds2 * (soft - c)) / both;
+    const double u = (1.0 - x) / sigma, g = std::exp(-0.5 * (u * u + p.filter * p.filter));
+    const double dg = g * u * (1.0 + u * dsigma) / sigma;
+    double below = 0.0, dbelow = 0.0, here = -q * g, dhere = -(dq * g + q * dg);
+    const std::size_t n = sum.size() - (p.basis == "poly3gauss" ? 1 : 0);
+    for (std::size_t i = 0; i < n + 2; ++i) {
+        if (i >= 2) {
+            const double norm = std::sqrt(2.0 * static_cast<double>(i - 2) + 7.0);
+            sum[i - 2] += norm * here;
+            dsum[i - 2] += norm * dhere;
+        }
+        const double k = static_cast<double>(i) + 1.0;
+        const double next = (1.0 - c) * here + k * q * below;
+        const double dnext = (1.0 - c) * dhere - dc * here + k * (dq * below + q * dbelow);
+        below = here;
+        dbelow = dhere;
+        here = next;
+        dhere = dnext;
     }
 }
 

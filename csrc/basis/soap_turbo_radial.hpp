@@ -21,6 +21,7 @@ struct SoapTurboRadialParameters {
     double amplitude_scaling = 1.0;
     int radial_enhancement = 0;  ///< 0, 1 or 2
     double central_weight = 1.0;
+    bool quip_damping = false;  ///< leave out of the damped density what quippy leaves out; see docs/soap.md
 };
 
 /// R_nl(r) for n < alpha_max, l <= l_max, by quadrature. Immutable after construction.
@@ -36,11 +37,15 @@ public:
 
     /// value and derivative (1/angstrom) at 0 <= r <= cutoff_hard: [l_max + 1][alpha_max].
     void operator()(double r, double* value, double* derivative) const;
+    /// With quip_damping, where all functions jump, angstrom; not positive: nowhere.
+    [[nodiscard]] double jump() const;
 
 private:
     /// Projections of a neighbour's radial profile on the orthonormal basis, amplitude included, and their
     /// derivatives with respect to x = r / cutoff_hard.
     void project(double x, double* value, double* derivative) const;
+    /// Adds to the integrals with (1 - t)^3, (1 - t)^4 .. what quippy's recursion adds.
+    void add_quip_boundary(double x, std::vector<double>& sum, std::vector<double>& dsum) const;
 
     SoapTurboRadialParameters parameters_;
     int l_max_;

@@ -101,7 +101,8 @@ SoapTurboParameters make_turbo_parameters(const py::dict& given) {
                              read.number("cutoff_hard"), read.number("filter"), read.number("sigma_r"),
                              read.number("sigma_r_scaling"), read.number("sigma_t"),
                              read.number("sigma_t_scaling"), read.number("amplitude_scaling"),
-                             read.integer("radial_enhancement"), read.number("central_weight")});
+                             read.integer("radial_enhancement"), read.number("central_weight"),
+                             read.flag("quip_damping")});
     }
     return p;
 }

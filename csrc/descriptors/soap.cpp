@@ -150,6 +150,7 @@ std::shared_ptr<const PowerSpectrum> make_soap_turbo(const SoapTurboParameters& 
             const auto alpha_max = static_cast<std::size_t>(own->parameters().alpha_max);
             std::copy_n(own->central().begin(), alpha_max, &central[static_cast<std::size_t>(channel) * n]);
             density.cutoff = own->parameters().cutoff_hard;
+            if (own->parameters().quip_damping && own->jump() > 0) density.breakpoints.push_back(own->jump());
             density.functions = [own, n, n_l, alpha_max](double r, double* f, double* df) {
                 std::vector<double> g(alpha_max * n_l), dg(alpha_max * n_l);
                 (*own)(r, g.data(), dg.data());

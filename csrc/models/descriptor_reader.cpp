@@ -82,7 +82,7 @@ SoapTurboParameters read_soap_turbo_parameters(const MetadataReader& reader, con
         const MetadataReader one(species[s], path, where + "species." + std::to_string(s) + ".");
         one.only({"elements", "basis", "alpha_max", "cutoff_soft", "cutoff_hard", "filter", "sigma_r",
                   "sigma_r_scaling", "sigma_t", "sigma_t_scaling", "amplitude_scaling", "radial_enhancement",
-                  "central_weight"});
+                  "central_weight", "quip_damping"});
         assign_channel(one, "elements", one.array("elements"), elements, static_cast<int>(s), turbo.channel);
         SoapTurboRadialParameters p;
         p.basis = one.text("basis");
@@ -97,6 +97,7 @@ SoapTurboParameters read_soap_turbo_parameters(const MetadataReader& reader, con
         if (one.has("sigma_r_scaling")) p.sigma_r_scaling = one.number("sigma_r_scaling");
         if (one.has("sigma_t_scaling")) p.sigma_t_scaling = one.number("sigma_t_scaling");
         if (one.has("central_weight")) p.central_weight = one.number("central_weight");
+        if (one.has("quip_damping")) p.quip_damping = one.boolean("quip_damping");
         reach = std::max(reach, p.cutoff_hard);
         turbo.species.push_back(p);
     }

@@ -176,7 +176,8 @@ class SOAP(AtomFeatures):
 class TurboSpecies:
     """Neighbours of one species in `SOAPTurbo`; the names are those of docs/soap.md.
 
-    Lengths in angstrom. basis: "poly3" or "poly3gauss".
+    Lengths in angstrom. basis: "poly3" or "poly3gauss". quip_damping: leave out of the damped
+    density what quippy leaves out.
     """
 
     elements: Sequence[str]
@@ -192,13 +193,14 @@ class TurboSpecies:
     central_weight: float = 1.0
     basis: str = "poly3gauss"
     filter: float = 4.0
+    quip_damping: bool = False
 
 
 class SOAPTurbo(AtomFeatures):
     """The soap_turbo variant of SOAP (M. A. Caro, Phys. Rev. B 100, 024112 (2019)).
 
-    The features are those of quippy's ``soap_turbo``, in its order. (quippy takes every central
-    weight as 1.)
+    The features are those of quippy's ``soap_turbo``, in its order; see docs/soap.md on
+    `quip_damping`.
 
     Parameters
     ----------
@@ -239,7 +241,7 @@ class SOAPTurbo(AtomFeatures):
         self.species = list(species)
         self.cutoff = float(max(one.cutoff_hard for one in self.species))
         channel = _channel_of_elements(self.elements, [one.elements for one in self.species])
-        whole = ("alpha_max", "radial_enhancement", "basis")
+        whole = ("alpha_max", "radial_enhancement", "basis", "quip_damping")
         described = []
         for one in self.species:
             given = dataclasses.asdict(one)

@@ -116,10 +116,19 @@ def soap_term(
 
 
 def turbo_term(
-    folder: Path, number: int, center: int, species: list[str], rng: np.random.Generator
+    folder: Path,
+    number: int,
+    center: int,
+    species: list[str],
+    rng: np.random.Generator,
+    basis: str = "poly3gauss",
+    alpha_max: tuple[int, int] = (5, 4),
+    filter_widths: float = 4.0,
+    scale: float = 0.4,
 ) -> str:
     """`soap_turbo`, compressed, with seven sparse points; center: index into species."""
-    n, l_max, alpha_max = len(species), 3, [5, 4][: len(species)]
+    n, l_max = len(species), 3
+    alpha_max = alpha_max[:n]
     functions, others = sum(alpha_max), sum(alpha_max) - n
     size = (functions * (functions + 1) // 2 - others * (others + 1) // 2) * (l_max + 1)
     points = np.abs(rng.normal(size=(7, size)))
@@ -134,14 +143,15 @@ def turbo_term(
         number,
         f"soap_turbo l_max={l_max} alpha_max={listed(*alpha_max)} atom_sigma_r={listed(0.4, 0.5)} "
         f"atom_sigma_t={listed(0.4, 0.45)} atom_sigma_r_scaling={listed(0.1, 0.0)} "
-        f"atom_sigma_t_scaling={listed(0.1, 0.05)} rcut_hard=4.0 rcut_soft=3.5 basis=poly3gauss "
-        f"scaling_mode=polynomial amplitude_scaling={listed(1.0, 1.5)} n_species={n} "
+        f"atom_sigma_t_scaling={listed(0.1, 0.05)} rcut_hard=4.0 rcut_soft=3.5 basis={basis} "
+        f"nf={filter_widths} scaling_mode=polynomial amplitude_scaling={listed(1.0, 1.5)} "
+        f"n_species={n} "
         f"species_Z={listed(*(atomic_numbers[s] for s in species))} radial_enhancement=1 "
         f"central_index={center + 1} central_weight={listed(1.0, 0.7)} compress_mode=trivial "
         "add_species=F delta=0.7 zeta=3 covariance_type=dot_product n_sparse=7",
         points,
         rng,
-        scale=0.4,
+        scale=scale,
         zeta=3.0,
     )
 

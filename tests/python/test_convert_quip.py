@@ -95,6 +95,40 @@ def test_two_elements_with_soap_turbo_as_quippy(tmp_path: Path) -> None:
     _compare(write_gap(tmp_path, terms, {"Si": -1.5}), tmp_path, _systems(["Si", "C"]))
 
 
+@pytest.mark.parametrize("filter_widths", [4.0, 2.0])
+def test_damping_of_soap_turbo_as_quippy(tmp_path: Path, filter_widths: float) -> None:
+    """What quippy leaves out near the soft cutoff; its forces do not know of all of it.
+
+    Ours are the differences of its energy.
+    """
+    potential = pytest.importorskip("quippy.potential")
+    rng = np.random.default_rng(8)
+    # quippy keeps the basis of an earlier descriptor whose alpha_max was the same.
+    term = turbo_term(tmp_path, 1, 0, ["Si"], rng, "poly3", (3, 0), filter_widths, scale=40.0)
+    path = write_gap(tmp_path, [term], {"Si": -1.5})
+    model = convert(path, tmp_path / "x.mlip")
+    reference = potential.Potential(param_filename=str(path))
+
+    def energy(atoms: Atoms) -> float:
+        atoms.calc = reference
+        return atoms.get_potential_energy()
+
+    h = 1e-4
+    for seed in range(3):
+        crystal = ase.build.bulk("Si", cubic=True)
+        crystal.set_cell(crystal.cell * (0.8 + 0.15 * seed), scale_atoms=True)
+        crystal.rattle(0.2, seed=seed)
+        result = tektite.evaluate(crystal, model)
+        assert result.energies[0] == pytest.approx(energy(crystal), abs=1e-9 * len(crystal))
+        moved = {}
+        for step in (-2, -1, 1, 2):
+            moved[step] = crystal.copy()
+            moved[step].positions[seed, seed] += step * h
+            moved[step] = energy(moved[step])
+        slope = (8 * (moved[1] - moved[-1]) - moved[2] + moved[-2]) / (12 * h)
+        assert result.forces[0][seed, seed] == pytest.approx(-slope, abs=2e-8)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

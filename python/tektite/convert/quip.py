@@ -82,6 +82,7 @@ def _turbo_metadata(term: SoapTurbo) -> dict[str, Any]:
             "amplitude_scaling": entry.amplitude_scaling,
             "radial_enhancement": term.radial_enhancement,
             "central_weight": entry.central_weight,
+            "quip_damping": True,
         }
         for entry in term.neighbors
     ]
