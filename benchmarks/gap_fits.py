@@ -113,7 +113,14 @@ def measure(settings: Settings, progress: Progress) -> Section:
         "data": {"train": "train.xyz", "energy_key": "dft_energy", "forces_key": "dft_forces"},
         "baseline": {"kind": "none"},
         "distance_2b": {"cutoff": 5.0, "delta": 2.0, "theta": 1.0, "n_sparse": 20},
-        "soap": {"cutoff": 5.0, "n_max": 8, "l_max": 6, "sigma": 0.5, "n_sparse": n_sparse},
+        "soap": {
+            "cutoff": 5.0,
+            "n_max": 8,
+            "l_max": 6,
+            "sigma": 0.5,
+            "n_sparse": n_sparse,
+            "sparse_method": "cur",
+        },
         "sigma": {"energy": 0.001, "forces": 0.05},
         "threads": 1,
     }

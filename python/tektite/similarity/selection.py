@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Choice of some of many descriptors: leverage scores (CUR), farthest points, at random."""
+"""Choice of some of many descriptors: clusters, leverage scores (CUR), farthest, at random."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+# Numbers of one block of distances: 32 MB.
+_BLOCK = 4_000_000
 
 
 def leverage_scores(features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -21,8 +25,8 @@ def leverage_scores(features: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.einsum("ij,ij->i", projected, projected)
 
 
-def _without_copies(
-    features: NDArray[np.float64], order: NDArray[np.intp], n: int, tolerance: float
+def without_copies(
+    features: NDArray[np.float64], order: NDArray[np.intp], n: int, tolerance: float = 1e-6
 ) -> NDArray[np.intp]:
     """First n of `order` none of which is within `tolerance` of one before it."""
     kept = np.zeros(0, dtype=np.intp)
@@ -55,7 +59,7 @@ def choose_random(
     keys = rng.gumbel(size=len(features))
     if weights is not None:
         keys += np.log(np.maximum(weights, np.finfo(float).tiny))
-    return _without_copies(features, np.argsort(-keys), n, tolerance)
+    return without_copies(features, np.argsort(-keys), n, tolerance)
 
 
 def choose_cur(
@@ -63,6 +67,60 @@ def choose_cur(
 ) -> NDArray[np.intp]:
     """Draw n different rows in proportion to their leverage; see `choose_random`."""
     return choose_random(features, n, rng, leverage_scores(features), tolerance)
+
+
+def _nearest(
+    features: NDArray[np.float64], centers: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Index of the nearest center of each row (N,), and the square of its distance (N,)."""
+    nearest = np.empty(len(features), dtype=np.intp)
+    squares = np.empty(len(features))
+    lengths = np.einsum("ij,ij->i", centers, centers)
+    step = max(1, _BLOCK // len(centers))
+    for begin in range(0, len(features), step):
+        x = features[begin : begin + step]
+        distances = lengths - 2.0 * (x @ centers.T)
+        chosen = distances.argmin(axis=1)
+        nearest[begin : begin + step] = chosen
+        squares[begin : begin + step] = distances[range(len(x)), chosen]
+    return nearest, squares + np.einsum("ij,ij->i", features, features)
+
+
+def choose_k_means(
+    features: NDArray[np.float64],
+    n: int,
+    rng: np.random.Generator,
+    tolerance: float = 1e-6,
+    iterations: int = 8,
+) -> NDArray[np.intp]:
+    """Rows of features (N, D) nearest to the means of n clusters, ascending.
+
+    Landmarks of clusters make the error of a low-rank kernel small, which is bounded by that of
+    the quantisation (K. Zhang, I. W. Tsang, J. T. Kwok, Proc. 25th ICML, 1232 (2008)). Clusters
+    are those of Lloyd's method after a few iterations from n rows drawn at random; where clusters
+    run empty or share their nearest row, rows far from all chosen ones fill up. See
+    `choose_random` for `tolerance`. Work: 2 N n D flops an iteration.
+    """
+    start = choose_random(features, n, rng, tolerance=tolerance)
+    if len(start) < n or len(start) == len(features):
+        return np.sort(start)
+    centers = features[start]
+    numbers = np.arange(len(features))
+    for _ in range(iterations):
+        nearest, _ = _nearest(features, centers)
+        members = csr_array((np.ones(len(features)), (nearest, numbers)), (n, len(features)))
+        sizes = members.sum(axis=1)
+        filled = sizes > 0
+        centers[filled] = (members @ features)[filled] / sizes[filled, None]
+    nearest, squares = _nearest(features, centers)
+    order = np.lexsort((squares, nearest))
+    first = order[np.unique(nearest[order], return_index=True)[1]]
+    chosen = without_copies(features, first, n, tolerance)
+    if len(chosen) < n:
+        _, squares = _nearest(features, features[chosen])
+        rest = np.argsort(-squares, kind="stable")
+        chosen = without_copies(features, np.concatenate([chosen, rest]), n, tolerance)
+    return np.sort(chosen)
 
 
 def choose_farthest(

@@ -85,11 +85,16 @@ class SoapConfig(Section):
     n_sparse: int | dict[Symbol, int] = Field(
         1000, description=_N_SPARSE.format("for each element of the centre, or a number for each")
     )
-    sparse_method: Literal["cur", "farthest", "random"] = Field(
-        "cur",
-        description="How they are chosen from the environments of the training data. `cur`: at "
-        "random, in proportion to leverage scores; `farthest`: each the one farthest from those "
-        "before; `random`.",
+    group_n_sparse: dict[str, int] = Field(
+        {},
+        description="How many of them come from single groups of frames, by name; the others come "
+        "from the remaining groups.",
+    )
+    sparse_method: Literal["k_means", "cur", "farthest", "random"] = Field(
+        "k_means",
+        description="How they are chosen from the environments of the training data. `k_means`: "
+        "nearest to the means of as many clusters; `cur`: at random, in proportion to leverage "
+        "scores; `farthest`: each the one farthest from those before; `random`.",
     )
 
     @field_validator("zeta")
@@ -105,6 +110,13 @@ class SoapConfig(Section):
     def _n_sparse(cls, value: int | dict[str, int]) -> int | dict[str, int]:
         if any(n < 1 for n in (value.values() if isinstance(value, dict) else [value])):
             raise ValueError("n_sparse must be at least 1")
+        return value
+
+    @field_validator("group_n_sparse")
+    @classmethod
+    def _group_n_sparse(cls, value: dict[str, int]) -> dict[str, int]:
+        if any(n < 0 for n in value.values()):
+            raise ValueError("group_n_sparse must not be negative")
         return value
 
     @property

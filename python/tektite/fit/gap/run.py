@@ -117,14 +117,22 @@ def make_terms(
         rng = np.random.default_rng(config.regression.seed)
         share = MOST_ENVIRONMENTS / max(1, sum(len(t.species) for t in targets))
         collected: list[list[NDArray[np.float64]]] = [[] for _ in elements]
+        groups: list[list[NDArray[np.str_]]] = [[] for _ in elements]
         for target in progress.track(targets, description="environments"):
             kept = rng.random(len(target.species)) < share
             features = source.features(target.frame.atoms)
             for element, parts in enumerate(collected):
                 parts.append(features[kept & (target.species == element)])
+                groups[element].append(np.full(len(parts[-1]), target.frame.group))
         features = [np.concatenate(parts) for parts in collected]
         task = progress.add_task("sparse points", total=None)
-        terms += make_soap_terms(config.soap, elements, features, config.regression.seed)
+        terms += make_soap_terms(
+            config.soap,
+            elements,
+            features,
+            config.regression.seed,
+            [np.concatenate(parts) for parts in groups],
+        )
         progress.remove_task(task)
     if not terms:
         raise DataError("there are no sparse points: no two atoms of the data are neighbours")

@@ -123,16 +123,18 @@ def make_soap_terms(
     symbols: Sequence[str],
     features: Sequence[NDArray[np.float64]],
     seed: int,
+    groups: Sequence[NDArray[np.str_]] | None = None,
 ) -> list[SoapTerm]:
     """Terms, one for each element, with sparse points chosen; zeta is the first of the list.
 
     features: for each element, (N, D), the power spectra of all its atoms in the data; none where
-    N = 0.
+    N = 0. groups: for each element, (N,), of whose frames they are; None: all of one group.
 
     Raises
     ------
     ValueError
         n_sparse is a mapping that lacks an element, or has one that the data have not; names it.
+        Or group_n_sparse has a group that the data have not, or more points than n_sparse.
     """
     if isinstance(config.n_sparse, dict):
         for symbol in {*symbols} ^ {*config.n_sparse}:
@@ -140,22 +142,52 @@ def make_soap_terms(
             raise ValueError(
                 f"soap.n_sparse {verb} {symbol}; the elements are {', '.join(symbols)}"
             )
+    if groups is None:
+        groups = [np.zeros(len(x), dtype=str) for x in features]
+    known = {str(name) for names in groups for name in names}
+    for name in config.group_n_sparse:
+        if name not in known:
+            raise ValueError(
+                f"soap.group_n_sparse has '{name}', but the groups of the data are "
+                f"{', '.join(sorted(known))}"
+            )
     terms = []
-    for element, x in enumerate(features):
+    for element, (x, names) in enumerate(zip(features, groups)):
         n = config.n_sparse
         if isinstance(n, dict):
             n = n[symbols[element]]
         if len(x) == 0:
             continue
+        others = n - sum(config.group_n_sparse.values())
+        if others < 0:
+            raise ValueError(f"soap.group_n_sparse has more than the {n} points of n_sparse")
+        single = np.isin(names, list(config.group_n_sparse))
+        wanted = [(names == name, k) for name, k in config.group_n_sparse.items()]
         rng = np.random.default_rng([seed, element])
-        if config.sparse_method == "cur":
-            chosen = selection.choose_cur(x, n, rng)
-        elif config.sparse_method == "farthest":
-            chosen = selection.choose_farthest(x, n)
-        else:
-            chosen = selection.choose_random(x, n, rng)
+        parts = []
+        for mask, number in [*wanted, (~single, others)]:
+            candidates = np.flatnonzero(mask)
+            if number and len(candidates):
+                parts.append(candidates[_choose(config.sparse_method, x[candidates], number, rng)])
+        if not parts:
+            continue
+        together = np.concatenate(parts)
+        chosen = selection.without_copies(x, together, len(together)) if single.any() else together
         terms.append(SoapTerm(config, element, x[chosen], config.zetas[0]))
     return terms
+
+
+def _choose(
+    method: str, features: NDArray[np.float64], n: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    if method == "farthest":
+        return selection.choose_farthest(features, n)
+    methods = {
+        "k_means": selection.choose_k_means,
+        "cur": selection.choose_cur,
+        "random": selection.choose_random,
+    }
+    return methods[method](features, n, rng)
 
 
 def with_zeta(terms: Sequence[Term], zeta: float) -> list[Term]:
