@@ -24,9 +24,9 @@ ComputeMLIPSimilarity::ComputeMLIPSimilarity(LAMMPS* instance, int narg, char** 
     size_peratom_cols = 0;
     const int n_types = atom->ntypes;
     if (narg < 4 + n_types)
-        error->all(FLERR, text("Compute mlip/similarity/atom takes the name of a model file and ", n_types,
-                               " elements, one for each atom type (or NULL), but got ", narg - 3,
-                               " arguments"));
+        error->all(FLERR,
+                   text("Compute mlip/similarity/atom takes the name of a model file and ", n_types,
+                        " elements, one for each atom type (or NULL), but got ", narg - 3, " arguments"));
     const std::string units = update->unit_style;
     if (units != "metal" && units != "real")
         error->all(FLERR, text("Compute mlip/similarity/atom works with units metal or real, whose lengths "
@@ -48,8 +48,7 @@ void ComputeMLIPSimilarity::read_keywords(int narg, char** arg) {
             error->all(FLERR, text("Compute mlip/similarity/atom does not know the keyword '", keyword,
                                    "': after the elements it takes precision double|mixed and threads N"));
         if (i + 1 == narg)
-            error->all(FLERR,
-                       text("Compute mlip/similarity/atom: a value is missing after '", keyword, "'"));
+            error->all(FLERR, text("Compute mlip/similarity/atom: a value is missing after '", keyword, "'"));
         const std::string value = arg[i + 1];
         if (keyword == "threads") {
             n_threads_ = utils::inumeric(FLERR, value, false, lmp);
@@ -59,8 +58,8 @@ void ComputeMLIPSimilarity::read_keywords(int narg, char** arg) {
         } else if (value == "double" || value == "mixed") {
             precision_ = value == "double" ? TEKTITE_DOUBLE : TEKTITE_MIXED;
         } else {
-            error->all(FLERR, text("Compute mlip/similarity/atom: precision is double or mixed, not '", value,
-                                   "'"));
+            error->all(FLERR,
+                       text("Compute mlip/similarity/atom: precision is double or mixed, not '", value, "'"));
         }
     }
 }

@@ -5,8 +5,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "compute_mlip_similarity.hpp"
 #include "force.h"
 #include "library.h"
+#include "modify.h"
 #include "pair_mlip.hpp"
 #include "text.hpp"
 
@@ -18,7 +20,7 @@ struct lammpsplugin_t {
     const char* name;
     const char* info;
     const char* author;
-    void* (*creator)(void*);
+    void* (*creator)(void*);  // of computes: void*(void*, int, char**)
     void* handle;
 };
 using RegisterFunction = void (*)(lammpsplugin_t*, void*);
@@ -85,6 +87,31 @@ void* create(void* lmp) {
     throw std::runtime_error(refusal);
 }
 
+void* create_compute(void* lmp, int narg, char** arg) {
+    return static_cast<LAMMPS_NS::Compute*>(
+        new ComputeMLIPSimilarity(static_cast<LAMMPS_NS::LAMMPS*>(lmp), narg, arg));
+}
+
+[[noreturn]] void* refuse_compute(void*, int, char**) {
+    throw std::runtime_error(refusal);
+}
+
+/// `creator`: create_compute or refuse_compute; instance: null, or where the style must be known.
+void register_compute(lammpsplugin_t plugin, RegisterFunction register_style, void* lmp,
+                      void* (*creator)(void*, int, char**), LAMMPS_NS::LAMMPS* instance) {
+    plugin.style = "compute";
+    plugin.info = "compute mlip/similarity/atom of Tektite";
+    plugin.creator = reinterpret_cast<void* (*)(void*)>(creator);
+    for (const char* name : {"mlip/similarity/atom", "tektite/similarity/atom"}) {
+        if (instance != nullptr && instance->modify->compute_map->count(name) > 0) continue;
+        plugin.name = name;
+        register_style(&plugin, lmp);
+        if (instance == nullptr) continue;
+        auto& known = (*instance->modify->compute_map)[name];
+        if (known == nullptr) known = reinterpret_cast<LAMMPS_NS::Modify::ComputeCreator>(creator);
+    }
+}
+
 bool is_taken(LAMMPS_NS::LAMMPS* lmp, const char* name) {
     const auto& styles = *lmp->force->pair_map;
     const auto found = styles.find(name);
@@ -112,6 +139,7 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
             plugin.name = name;
             register_style(&plugin, lmp);
         }
+        register_compute(plugin, register_style, lmp, &refuse_compute, nullptr);
         return;
     }
 
@@ -133,4 +161,5 @@ extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void* l
         auto& creator = (*instance->force->pair_map)[name];
         if (creator == nullptr) creator = reinterpret_cast<LAMMPS_NS::Force::PairCreator>(&create);
     }
+    register_compute(plugin, register_style, lmp, &create_compute, instance);
 }

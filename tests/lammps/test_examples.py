@@ -12,7 +12,8 @@ import pytest
 from ase.units import GPa
 
 import tektite
-from lammps_runs import environment, program
+from lammps_runs import environment, program, thermo_rows
+from tektite.similarity import write_similarity_model
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "lammps"
 
@@ -60,6 +61,23 @@ def test_uncertainties(models: dict[str, Path], tmp_path: Path) -> None:
     lines = log.splitlines()
     thermo = lines[next(k for k, x in enumerate(lines) if x.split()[:2] == ["Step", "Temp"]) + 1]
     assert 0 < min(values) and float(thermo.split()[3]) == pytest.approx(max(values), rel=1e-5)
+
+
+def test_similarity_to_a_crystal(models: dict[str, Path], tmp_path: Path) -> None:
+    """Of examples/gap: 1 in the crystal that it starts from."""
+    crystal = ase.build.bulk("Si", "diamond", a=5.47)
+    soap = tektite.SOAP(["Si"], cutoff=3.5, n_max=4, l_max=3)
+    write_similarity_model(tmp_path / "diamond.mlip", crystal, soap, zeta=12)
+    path = EXAMPLES.parent / "gap" / "in.melt"
+    reference = tmp_path / "diamond.mlip"
+    log = run_example(
+        str(path), models["gap-Si"], tmp_path, steps=100, cells=2, reference=reference
+    )
+    first, last = (r for r in thermo_rows(log) if "c_least" in r)
+    assert first["c_average"] == pytest.approx(1.0, abs=1e-5)
+    assert last["c_least"] < last["c_average"] < 0.999
+    header = (tmp_path / "similarity.dump").read_text().split("ITEM: ATOMS ")[1].splitlines()[0]
+    assert header.split() == ["id", "x", "y", "z", "c_similarity"]
 
 
 def test_relax(models: dict[str, Path], tmp_path: Path) -> None:

@@ -190,6 +190,42 @@ def test_engine_computes_what_the_rows_say() -> None:
     np.testing.assert_allclose(virial, rows.virial @ weights, atol=1e-7)
 
 
+def test_sparse_points_of_single_groups() -> None:
+    """Each named group gives as many as asked for, the others the rest; never a copy."""
+    soap = SOAP(["C", "Si"], 4.0, 4, 3, 0.5, threads=1)
+    rng = np.random.default_rng(3)
+    features = [np.abs(rng.normal(size=(n, soap.n_features))) for n in (40, 60)]
+    features = [x / np.linalg.norm(x, axis=1)[:, None] for x in features]
+    groups = [np.array(["melt", "crystal"] * 20), np.array(["melt", "slab", "crystal"] * 20)]
+    features[1][1] = features[1][0]
+    for method in ("k_means", "cur", "farthest", "random"):
+        config = _config(
+            soap={
+                **SMALL_SOAP,
+                "n_sparse": 20,
+                "group_n_sparse": {"melt": 7, "slab": 20 - 9},
+                "sparse_method": method,
+            }
+        ).soap
+        carbon, silicon = make_soap_terms(config, ["C", "Si"], features, 1, groups)
+        for term, x, names, expected in (
+            (carbon, features[0], groups[0], {"melt": 7, "crystal": 2}),
+            (silicon, features[1], groups[1], {"melt": 7, "slab": 11, "crystal": 2}),
+        ):
+            index = [int(np.argmin(((x - p) ** 2).sum(axis=1))) for p in term.points]
+            found = {str(name): int((names[index] == name).sum()) for name in expected}
+            copies = {"slab": 1} if 0 in index and term is silicon else {}
+            assert all(expected[k] - found[k] <= copies.get(k, 0) for k in expected)
+    with pytest.raises(ValueError, match="has 'liquid', but the groups of the data are crystal"):
+        bad = _config(soap={**SMALL_SOAP, "group_n_sparse": {"liquid": 3}}).soap
+        make_soap_terms(bad, ["C", "Si"], features, 1, groups)
+    with pytest.raises(ValueError, match="more than the 30 points"):
+        bad = _config(soap={**SMALL_SOAP, "group_n_sparse": {"melt": 31}}).soap
+        make_soap_terms(bad, ["C", "Si"], features, 1, groups)
+    with pytest.raises(ValueError, match="must not be negative"):
+        _config(soap={**SMALL_SOAP, "group_n_sparse": {"melt": -1}})
+
+
 def test_all_environments_sparse_is_the_full_process() -> None:
     """Mean and variance of atoms' energies, from total energies, by dense algebra on all atoms."""
     systems = silicon_structures(6, seed=4)

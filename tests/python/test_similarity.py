@@ -25,7 +25,13 @@ from tektite.similarity import (
     unique_frames,
     write_similarity_model,
 )
-from tektite.similarity.selection import choose_cur, choose_farthest, choose_random, leverage_scores
+from tektite.similarity.selection import (
+    choose_cur,
+    choose_farthest,
+    choose_k_means,
+    choose_random,
+    leverage_scores,
+)
 from tektite.soap import SOAP
 
 SMALL = {"cutoff": 4.0, "n_max": 4, "l_max": 3}
@@ -150,6 +156,33 @@ def test_leverage_and_draws() -> None:
     distinct = rng.normal(size=(300, 5))
     drawn = choose_random(distinct, 250, np.random.default_rng(3))
     assert len(set(drawn.tolist())) == 250
+
+
+def test_k_means() -> None:
+    """One of each cluster; copies and empty clusters leave no gap; draws repeat."""
+    rng = np.random.default_rng(4)
+    middles = 10.0 * rng.normal(size=(8, 5))
+    x = np.repeat(middles, 25, axis=0) + 0.01 * rng.normal(size=(200, 5))
+    chosen = choose_k_means(x, 30, np.random.default_rng(1))
+    assert len(set(chosen.tolist())) == 30 and np.all(np.diff(chosen) > 0)
+    assert set(chosen // 25) == set(range(8))
+    np.testing.assert_array_equal(chosen, choose_k_means(x, 30, np.random.default_rng(1)))
+    copies = np.repeat(middles, 20, axis=0)
+    assert sorted(choose_k_means(copies, 50, rng) // 20) == list(range(8))
+    assert len(choose_k_means(copies, 7, rng)) == 7
+    np.testing.assert_array_equal(choose_k_means(x, 200, rng), np.arange(200))
+    uneven = np.vstack([rng.normal(size=(1000, 4)), [[50.0, 0, 0, 0]]])
+
+    def spread(points: np.ndarray) -> float:
+        distances = np.linalg.norm(uneven[:, None] - points[None], axis=2)
+        return float((distances.min(axis=1) ** 2).mean())
+
+    seeds = range(5)
+    clustered = [
+        spread(uneven[choose_k_means(uneven, 40, np.random.default_rng(s))]) for s in seeds
+    ]
+    drawn = [spread(uneven[choose_random(uneven, 40, np.random.default_rng(s))]) for s in seeds]
+    assert np.mean(clustered) < 0.5 * np.mean(drawn)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Commands on similarity: atoms, map, select, unique."""
+"""Commands on similarity: atoms, map, model, select, unique."""
 
 from __future__ import annotations
 
@@ -133,6 +133,36 @@ def similar_atoms(
     _write(target, frames)
     output().print(table)
     output().print(f"written: {target}")
+
+
+@similarity.command("model")
+@_with_soap_options
+def write_model(
+    reference: Annotated[
+        Path,
+        typer.Argument(help="Structures to compare with, a crystal usually.", show_default=False),
+    ],
+    target: Annotated[
+        Path, typer.Option("--output", "-o", help="Model file (.mlip).", show_default=False)
+    ],
+    elements: Annotated[
+        str | None,
+        typer.Option(help="All elements that may occur, e.g. Si,O; default: the reference's."),
+    ] = None,
+    zeta: ZetaOption = 4.0,
+    **soap_options: Any,
+) -> None:
+    """Write a model whose atoms' energies are similarities to a reference, for LAMMPS."""
+    from tektite.similarity import write_similarity_model
+    from tektite.soap import SOAP
+
+    frames = _read(reference)
+    if elements is None:
+        soap = _soap(frames, soap_options)
+    else:
+        soap = SOAP([s for s in elements.replace(",", " ").split()], **soap_options)
+    model = write_similarity_model(target, frames, soap, zeta=zeta)
+    output().print(f"written: {target} for {' '.join(model.elements)}")
 
 
 @similarity.command("map")
