@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Values of one quantity for several centres at once, so that one implementation of a kernel serves SIMD
-// registers and the threads of a device.
+// Values of one quantity for several centres at once, so that one
+// implementation of a kernel serves SIMD registers and the threads of a device.
 //
-// V is what a thread computes with: a SIMD vector with a centre in each lane, a dual number of such, or (on a
-// device, where a centre is a thread) a plain number. In scratch memory quantities are [quantity][stride]:
-// the stride is the number of lanes where a thread has its own scratch, and the number of threads on a
-// device.
+// V is what a thread computes with: a SIMD vector with a centre in each lane, a
+// dual number of such, or (on a device, where a centre is a thread) a plain
+// number. In scratch memory quantities are [quantity][stride]: the stride is
+// the number of lanes where a thread has its own scratch, and the number of
+// threads on a device.
 #pragma once
 
 #include <cstddef>
@@ -28,11 +29,13 @@ inline constexpr int register_bytes = 16;
 inline constexpr int register_count = 16;
 #endif
 
-/// Scalars of type T that a vector (or a dual number of vectors) takes in memory.
+/// Scalars of type T that a vector (or a dual number of vectors) takes in
+/// memory.
 template <typename V, typename T>
 inline constexpr int scalar_count = static_cast<int>(sizeof(V) / sizeof(T));
 
-/// The stride of scratch that belongs to one thread alone. A device passes a std::size_t instead.
+/// The stride of scratch that belongs to one thread alone. A device passes a
+/// std::size_t instead.
 template <typename V, typename T>
 using OwnStride = std::integral_constant<std::size_t, scalar_count<V, T>>;
 
@@ -58,7 +61,8 @@ TEKTITE_HOST_DEVICE TEKTITE_INLINE void store(T* p, V v) {
     }
 }
 
-/// A constant to multiply values of type V with: in every lane of a vector, or (dual numbers) as it is.
+/// A constant to multiply values of type V with: in every lane of a vector, or
+/// (dual numbers) as it is.
 template <typename V, typename T>
 TEKTITE_HOST_DEVICE TEKTITE_INLINE auto constant(T c) {
     if constexpr (requires(V v) { v.tangent; })
@@ -93,6 +97,17 @@ TEKTITE_HOST_DEVICE TEKTITE_INLINE void store_in_double(double* out, V values) {
     } else {
         constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(values[0]));
         for (int b = 0; b < lanes; ++b) out[b] = static_cast<double>(values[b]);
+    }
+}
+
+/// Adds values to doubles. out: [lanes].
+template <typename V>
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void add_to_doubles(double* out, V values) {
+    if constexpr (std::is_arithmetic_v<V>) {
+        *out += static_cast<double>(values);
+    } else {
+        constexpr int lanes = static_cast<int>(sizeof(V) / sizeof(values[0]));
+        for (int b = 0; b < lanes; ++b) out[b] += static_cast<double>(values[b]);
     }
 }
 

@@ -30,15 +30,6 @@ double gaussian_overlap(double alpha, double a, double b) {
 
 }  // namespace
 
-double cosine_cutoff(double r, double cutoff, double width, double& derivative) {
-    derivative = 0.0;
-    if (r <= cutoff - width) return 1.0;
-    if (r >= cutoff) return 0.0;
-    const double k = pi / width, phase = k * (r - cutoff + width);
-    derivative = -0.5 * k * std::sin(phase);
-    return 0.5 + 0.5 * std::cos(phase);
-}
-
 SoapRadial::SoapRadial(const SoapRadialParameters& parameters) : parameters_(parameters) {
     const SoapRadialParameters& p = parameters_;
     if (p.n_max < 1 || p.n_max > 64) refuse("n_max must be 1 to 64");

@@ -4,8 +4,12 @@
 // A. P. Bartok, R. Kondor, G. Csanyi, Phys. Rev. B 87, 184115 (2013); docs/soap.md has every formula.
 #pragma once
 
+#include <cmath>
+#include <numbers>
 #include <string>
 #include <vector>
+
+#include "base/host_device.hpp"
 
 namespace tektite {
 
@@ -23,7 +27,14 @@ struct SoapRadialParameters {
 
 /// f(r): 1, a falling half period of the cosine over the last `width` angstrom, 0 from the cutoff on
 /// (with no width, 1 up to and including the cutoff).
-double cosine_cutoff(double r, double cutoff, double width, double& derivative);
+TEKTITE_HOST_DEVICE inline double cosine_cutoff(double r, double cutoff, double width, double& derivative) {
+    derivative = 0.0;
+    if (r <= cutoff - width) return 1.0;
+    if (r >= cutoff) return 0.0;
+    const double k = std::numbers::pi / width, phase = k * (r - cutoff + width);
+    derivative = -0.5 * k * std::sin(phase);
+    return 0.5 + 0.5 * std::cos(phase);
+}
 
 /// R_nl(r) for all n < n_max, l <= l_max. Immutable after construction.
 class SoapRadial {

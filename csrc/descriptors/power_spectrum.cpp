@@ -288,13 +288,36 @@ PowerSpectrum::PowerSpectrum(PowerSpectrumSetup setup) : setup_(std::move(setup)
 
 PowerSpectrum::~PowerSpectrum() = default;
 
+template <typename T>
+const std::shared_ptr<const soap::Tables<T>>& PowerSpectrum::tables() const {
+    if constexpr (std::is_same_v<T, double>) {
+        return double_tables_;
+    } else {
+        std::call_once(float_once_, [&] { float_tables_ = std::make_shared<soap::Tables<float>>(setup_); });
+        return float_tables_;
+    }
+}
+
+template <typename T>
+const soap::SoapView<T>& PowerSpectrum::view() const {
+    return tables<T>()->view();
+}
+template const soap::SoapView<double>& PowerSpectrum::view<double>() const;
+template const soap::SoapView<float>& PowerSpectrum::view<float>() const;
+
+template <typename T>
+const T* PowerSpectrum::central(int element) const {
+    return tables<T>()->central(element);
+}
+template const double* PowerSpectrum::central<double>(int element) const;
+template const float* PowerSpectrum::central<float>(int element) const;
+
 std::unique_ptr<BlockDescriptor<double>> PowerSpectrum::make_double(InstructionSet isa) const {
-    return std::make_unique<soap::SoapBlock<double>>(double_tables_, isa, n_features());
+    return std::make_unique<soap::SoapBlock<double>>(tables<double>(), isa, n_features());
 }
 
 std::unique_ptr<BlockDescriptor<float>> PowerSpectrum::make_float(InstructionSet isa) const {
-    std::call_once(float_once_, [&] { float_tables_ = std::make_shared<soap::Tables<float>>(setup_); });
-    return std::make_unique<soap::SoapBlock<float>>(float_tables_, isa, n_features());
+    return std::make_unique<soap::SoapBlock<float>>(tables<float>(), isa, n_features());
 }
 
 }  // namespace tektite

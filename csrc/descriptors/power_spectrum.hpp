@@ -38,7 +38,9 @@ struct PowerSpectrumSetup {
 namespace soap {
 template <typename T>
 class Tables;
-}
+template <typename T>
+struct SoapView;
+}  // namespace soap
 
 /// Features in the order of PowerSpectrumSetup::position. Radial functions are tabulated.
 class PowerSpectrum final : public Descriptor {
@@ -53,7 +55,17 @@ public:
     [[nodiscard]] std::unique_ptr<BlockDescriptor<double>> make_double(InstructionSet isa) const override;
     [[nodiscard]] std::unique_ptr<BlockDescriptor<float>> make_float(InstructionSet isa) const override;
 
+    /// What kernels see, in double or float, and [n_coefficients] what a centre adds to c for l = 0; valid as
+    /// long as this object.
+    template <typename T>
+    [[nodiscard]] const soap::SoapView<T>& view() const;
+    template <typename T>
+    [[nodiscard]] const T* central(int element) const;
+
 private:
+    template <typename T>
+    [[nodiscard]] const std::shared_ptr<const soap::Tables<T>>& tables() const;
+
     int n_features_ = 0;
     std::vector<double> cutoffs_;
     PowerSpectrumSetup setup_;

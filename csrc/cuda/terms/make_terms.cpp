@@ -3,6 +3,7 @@
 
 #include "base/model_file_json.hpp"
 #include "cuda/terms/ace/ace_term.hpp"
+#include "cuda/terms/gap/gap_term.hpp"
 #include "cuda/terms/pair/pair_term.hpp"
 #include "cuda/terms/term.hpp"
 
@@ -18,6 +19,7 @@ struct Family {
 // clang-format off: one line for each
 constexpr Family families[] = {
     {"ace", &make_ace_term},
+    {"gap", &make_gap_term},
     {"pair", &make_pair_term},
 };
 // clang-format on

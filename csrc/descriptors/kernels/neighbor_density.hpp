@@ -1,25 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The expansion of the neighbour density, c_{lm a} = sum over neighbours of R_nl(r) Y_lm, and the way back
-// from dE/dc to dE/dr of every edge. Centres are in the lanes.
+// The expansion of the neighbour density, c_{lm a} = sum over neighbours of
+// R_nl(r) Y_lm, and the way back from dE/dc to dE/dr of every edge. Centres are
+// in the lanes: V is a SIMD vector, or a plain number on a device; W is the
+// stride of scratch (base/lanes.hpp).
 //
-// Flops an edge with N = n_max (l_max + 1)^2: 2 N forward, 4 N backward; the table rows take 10 forward and
-// 18 backward for each R_nl. Rows are looked up again in the backward pass: that costs less than keeping
-// values and slopes of all edges in the cache.
+// Flops an edge with N = n_max (l_max + 1)^2: 2 N forward, 4 N backward; the
+// table rows take 10 forward and 18 backward for each R_nl. Rows are looked up
+// again in the backward pass: that costs less than keeping values and slopes of
+// all edges in the cache.
 #pragma once
 
-#include "base/simd.hpp"
+#include "base/lanes.hpp"
 #include "basis/spherical_harmonics.hpp"
 #include "descriptors/kernels/soap_views.hpp"
 
 namespace tektite::soap::TEKTITE_ISA {
 namespace {
 
-/// Radial functions taken together: two accumulators each, plus harmonics, must fit the registers.
+/// Radial functions taken together: two accumulators each, plus harmonics, must
+/// fit the registers.
 inline constexpr int radial_tile = register_count == 32 ? 12 : 6;
 
-/// The largest l as a constant where it is small (L >= 0), so that the loops over (l, m) unroll.
+/// The largest l as a constant where it is small (L >= 0), so that the loops
+/// over (l, m) unroll.
 template <int L>
-[[gnu::always_inline]] inline int largest_l(int l_max) {
+TEKTITE_HOST_DEVICE TEKTITE_INLINE int largest_l(int l_max) {
     if (l_max > l_max_limit) __builtin_unreachable();  // refused when the descriptor is made
     return L >= 0 ? L : l_max;
 }
@@ -28,7 +33,7 @@ inline constexpr int l_bound = L >= 0 ? L : l_max_limit;
 
 /// Calls action with the largest l as a constant up to 8, with -1 beyond.
 template <int L = 8, typename Action>
-[[gnu::always_inline]] inline void with_largest_l(int l_max, Action&& action) {
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void with_largest_l(int l_max, Action&& action) {
     if constexpr (L >= 0) {
         if (l_max == L)
             action(std::integral_constant<int, L>{});
@@ -41,7 +46,7 @@ template <int L = 8, typename Action>
 
 /// Calls action with std::integral_constant of n in 1 .. N.
 template <int N = radial_tile, typename Action>
-[[gnu::always_inline]] inline void with_count(int n, Action&& action) {
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void with_count(int n, Action&& action) {
     if constexpr (N > 0) {
         if (n == N)
             action(std::integral_constant<int, N>{});
@@ -50,103 +55,17 @@ template <int N = radial_tile, typename Action>
     }
 }
 
-/// Distances, unit vectors and table positions of the steps [begin, end), all in double: 30 flops an edge.
-template <typename T, int W>
-[[gnu::noinline]] void locate_edges(const RadialView<T>& table, const LanesView& edges,
-                                    const Scratch<T>& scratch, int begin, int end) {
-    constexpr int WD = native_lanes<double> < W ? native_lanes<double> : W;
-    using D = Vector<double, WD>;
-    using I = Vector<std::int64_t, WD>;
-    const int zero_bin = table.first_bin[table.n_segments];
-    for (int step = begin; step < end; ++step)
-        for (int lane = 0; lane < W; lane += WD) {
-            const std::size_t from =
-                static_cast<std::size_t>(step) * edges.stride + static_cast<std::size_t>(lane);
-            const std::size_t to = static_cast<std::size_t>(step) * W + static_cast<std::size_t>(lane);
-            const D x = load<D>(edges.x + from), y = load<D>(edges.y + from), z = load<D>(edges.z + from);
-            const D r2 = x * x + y * y + z * z;
-            D r;
-            for (int b = 0; b < WD; ++b) r[b] = __builtin_sqrt(r2[b]);
-            const D inverse_r = 1.0 / r;
-            D start = D{} + table.start[0], inverse_width = D{} + table.inverse_width[0];
-            I first = I{} + table.first_bin[0];
-            for (int s = 1; s < table.n_segments; ++s) {
-                const I beyond = r >= table.start[s];
-                start = beyond ? D{} + table.start[s] : start;
-                inverse_width = beyond ? D{} + table.inverse_width[s] : inverse_width;
-                first = beyond ? I{} + table.first_bin[s] : first;
-            }
-            const I outside = r >= table.cutoff;
-            const D place = outside ? D{} : (r - start) * inverse_width;
-            I bin = __builtin_convertvector(place, I);  // place >= 0: truncation is floor
-            const D t = place - __builtin_convertvector(bin, D);
-            bin = outside ? I{} + zero_bin : bin + first;
-            // (r - start) / width may round up to the next segment's first bin.
-            bin = bin > zero_bin ? I{} + zero_bin : bin;
-            store(scratch.bin + to, bin);
-            T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W + static_cast<std::size_t>(lane);
-            for (int b = 0; b < WD; ++b) {
-                unit[b] = static_cast<T>(x[b] * inverse_r[b]);
-                unit[W + b] = static_cast<T>(y[b] * inverse_r[b]);
-                unit[2 * W + b] = static_cast<T>(z[b] * inverse_r[b]);
-                scratch.inverse_r[to + static_cast<std::size_t>(b)] = static_cast<T>(inverse_r[b]);
-                scratch.position[to + static_cast<std::size_t>(b)] = static_cast<T>(t[b]);
-                scratch.inverse_width[to + static_cast<std::size_t>(b)] = static_cast<T>(inverse_width[b]);
-            }
-        }
-}
-
-/// Radial functions (and slopes) of one step, [row][W]: each lane's table row is read contiguously and W rows
-/// are transposed in registers.
-template <bool with_slope, typename T, int W>
-void radial_rows(const RadialView<T>& table, int row_length, int n_columns, const Scratch<T>& scratch,
-                 int step, T* out, T* out_slope) {
-    using V = Vector<T, W>;
-    const std::size_t row = static_cast<std::size_t>(row_length), p = static_cast<std::size_t>(step) * W;
-    const T* rows[W];
-    for (int b = 0; b < W; ++b)
-        rows[b] = table.coefficients + static_cast<std::size_t>(scratch.bin[p + b]) * 6 * row;
-    const T* t = scratch.position + p;
-    const T* inverse_width = scratch.inverse_width + p;
-    for (int column = 0; column < n_columns; column += W) {
-        V value[W], slope[W];
-#pragma GCC unroll 16
-        for (int b = 0; b < W; ++b) {
-            const T* c = rows[b] + column;
-            const V s = V{} + t[b];
-            V f = load<V>(c + 5 * row), df = f;
-            f = f * s + load<V>(c + 4 * row);
-            if constexpr (with_slope) df = df * s + f;
-            f = f * s + load<V>(c + 3 * row);
-            if constexpr (with_slope) df = df * s + f;
-            f = f * s + load<V>(c + 2 * row);
-            if constexpr (with_slope) df = df * s + f;
-            f = f * s + load<V>(c + row);
-            if constexpr (with_slope) slope[b] = (df * s + f) * inverse_width[b];
-            value[b] = f * s + load<V>(c);
-        }
-        transpose<W>(value);
-        if constexpr (with_slope) transpose<W>(slope);
-#pragma GCC unroll 16
-        for (int b = 0; b < W; ++b) {
-            store(out + (column + b) * W, value[b]);
-            if constexpr (with_slope) store(out_slope + (column + b) * W, slope[b]);
-        }
-    }
-}
-
 /// Real harmonics of one step into out[(l_max + 1)^2][W].
-template <int L, typename T, int W>
-void harmonics_of_step(const SoapView<T>& view, const T* unit, T* out) {
-    using V = Vector<T, W>;
+template <int L, typename V, typename T, typename Stride>
+TEKTITE_HOST_DEVICE void harmonics_of_step(const SoapView<T>& view, const T* unit, T* out, Stride W) {
     const int l_max = largest_l<L>(view.l_max);
     V q[lm_count(l_bound<L>)], re[l_bound<L> + 1], im[l_bound<L> + 1];
     legendre<V, T>(l_max, view.legendre_a, view.legendre_b, view.legendre_diagonal, load<V>(unit + 2 * W), q);
     azimuthal_powers<V>(l_max, load<V>(unit), load<V>(unit + W), re, im);
-#pragma GCC unroll 16
+    TEKTITE_UNROLL(16)
     for (int l = 0; l <= l_max; ++l) {
         store(out + l * l * W, q[lm_index(l, 0)]);
-#pragma GCC unroll 16
+        TEKTITE_UNROLL(16)
         for (int m = 1; m <= l; ++m) {
             store(out + (l * l + 2 * m - 1) * W, q[lm_index(l, m)] * re[m]);
             store(out + (l * l + 2 * m) * W, q[lm_index(l, m)] * im[m]);
@@ -154,45 +73,48 @@ void harmonics_of_step(const SoapView<T>& view, const T* unit, T* out) {
     }
 }
 
-/// Adds `steps` edges to N neighbouring c of M harmonics. radial: [step][stride][W] at the first n; harmonic:
-/// [step][stride][W] at the first of M; c: [M][n_padded][W].
-template <int N, int M, typename T, int W>
-void accumulate(const T* radial, std::size_t radial_stride, const T* harmonic, std::size_t harmonic_stride,
-                int steps, T* c, std::size_t c_stride) {
-    using V = Vector<T, W>;
+/// Adds `steps` edges to N neighbouring c of M harmonics. radial:
+/// [step][stride][W] at the first n; harmonic: [step][stride][W] at the first
+/// of M; c: [M][n_padded][W].
+template <int N, int M, typename V, typename T, typename Stride>
+TEKTITE_HOST_DEVICE void accumulate(const T* radial, std::size_t radial_stride, const T* harmonic,
+                                    std::size_t harmonic_stride, int steps, T* c, std::size_t c_stride,
+                                    Stride W) {
     V sum[M][N];
-#pragma GCC unroll 2
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 12
-        for (int n = 0; n < N; ++n) sum[m][n] = load<V>(c + m * c_stride + n * W);
+    TEKTITE_UNROLL(2)
+    for (int m = 0; m < M; ++m) TEKTITE_UNROLL(12)
+    for (int n = 0; n < N; ++n) sum[m][n] = load<V>(c + m * c_stride + n * W);
     for (int k = 0; k < steps; ++k) {
         V y[M];
-#pragma GCC unroll 2
+        TEKTITE_UNROLL(2)
         for (int m = 0; m < M; ++m) y[m] = load<V>(harmonic + m * W);
-#pragma GCC unroll 12
+        TEKTITE_UNROLL(12)
         for (int n = 0; n < N; ++n) {
             const V r = load<V>(radial + n * W);
-#pragma GCC unroll 2
+            TEKTITE_UNROLL(2)
             for (int m = 0; m < M; ++m) sum[m][n] += r * y[m];
         }
         radial += radial_stride;
         harmonic += harmonic_stride;
     }
-#pragma GCC unroll 2
-    for (int m = 0; m < M; ++m)
-#pragma GCC unroll 12
-        for (int n = 0; n < N; ++n) store(c + m * c_stride + n * W, sum[m][n]);
+    TEKTITE_UNROLL(2)
+    for (int m = 0; m < M; ++m) TEKTITE_UNROLL(12)
+    for (int n = 0; n < N; ++n) store(c + m * c_stride + n * W, sum[m][n]);
 }
 
-/// How many radial functions are taken together, so that the tiles of n_max are equally full.
-inline int balanced_tile(int n_max) {
+/// How many radial functions are taken together, so that the tiles of n_max are
+/// equally full.
+TEKTITE_HOST_DEVICE inline int balanced_tile(int n_max) {
     const int tiles = (n_max + radial_tile - 1) / radial_tile;
     return (n_max + tiles - 1) / tiles;
 }
 
-/// Forward: adds the edges [begin, end) of one neighbour species to c of its channel.
-template <int L, typename T, int W>
-void forward_density(const SoapView<T>& view, const Scratch<T>& scratch, int species, int begin, int end) {
+/// Forward: adds the edges [begin, end) of one neighbour species to c of its
+/// channel. radial_of_step(step, out) writes a row of radial functions,
+/// [row][W].
+template <int L, typename V, typename T, typename RadialOfStep, typename Stride = OwnStride<V, T>>
+TEKTITE_HOST_DEVICE void forward_density(const SoapView<T>& view, const Scratch<T>& scratch, int species,
+                                         int begin, int end, RadialOfStep&& radial_of_step, Stride W = {}) {
     const int channel = view.channel[species];
     const std::size_t radial_stride = static_cast<std::size_t>(view.row) * W;
     const int l_max = largest_l<L>(view.l_max), tile = balanced_tile(view.n_max);
@@ -202,11 +124,9 @@ void forward_density(const SoapView<T>& view, const Scratch<T>& scratch, int spe
         const int steps = end - first_step < tile_steps ? end - first_step : tile_steps;
         for (int k = 0; k < steps; ++k) {
             const int step = first_step + k;
-            radial_rows<false, T, W>(view.radial[species], view.row, view.n_columns, scratch, step,
-                                     scratch.radial + static_cast<std::size_t>(k) * radial_stride,
-                                     static_cast<T*>(nullptr));
-            harmonics_of_step<L, T, W>(view, scratch.unit + static_cast<std::size_t>(step) * 3 * W,
-                                       scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride);
+            radial_of_step(step, scratch.radial + static_cast<std::size_t>(k) * radial_stride);
+            harmonics_of_step<L, V>(view, scratch.unit + static_cast<std::size_t>(step) * 3 * W,
+                                    scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride, W);
         }
         for (int first = 0; first < view.n_max; first += tile)
             with_count(view.n_max - first < tile ? view.n_max - first : tile, [&](auto count) {
@@ -216,63 +136,64 @@ void forward_density(const SoapView<T>& view, const Scratch<T>& scratch, int spe
                     const T* y = scratch.harmonics + static_cast<std::size_t>(l * l) * W;
                     T* c = scratch.c + static_cast<std::size_t>(l * l) * c_stride +
                            static_cast<std::size_t>(channel * view.n_max + first) * W;
-                    accumulate<N, 1, T, W>(r, radial_stride, y, harmonic_stride, steps, c, c_stride);
+                    accumulate<N, 1, V>(r, radial_stride, y, harmonic_stride, steps, c, c_stride, W);
                     for (int m = 1; m <= 2 * l; m += 2)
-                        accumulate<N, 2, T, W>(r, radial_stride, y + m * W, harmonic_stride, steps,
-                                               c + static_cast<std::size_t>(m) * c_stride, c_stride);
+                        accumulate<N, 2, V>(r, radial_stride, y + m * W, harmonic_stride, steps,
+                                            c + static_cast<std::size_t>(m) * c_stride, c_stride, W);
                 }
             });
     }
 }
 
-/// For N radial functions of one l: writes (or adds to) dE_dY[2 l + 1][W] and returns sum_n dE/dR_n dR_n/dr.
-template <int N, bool add, typename T, int W>
-Vector<T, W> contract_adjoint(const T* radial, const T* slope, const T* dE_dc, std::size_t c_stride, int l,
-                              const T* y, T* dE_dY) {
-    using V = Vector<T, W>;
+/// For N radial functions of one l: writes (or adds to) dE_dY[2 l + 1][lanes]
+/// and returns sum_n dE/dR_n dR_n/dr.
+template <int N, bool add, typename V, typename T, typename Stride>
+TEKTITE_HOST_DEVICE V contract_adjoint(const T* radial, const T* slope, const T* dE_dc, std::size_t c_stride,
+                                       int l, const T* y, T* dE_dY, Stride W) {
+    constexpr int lanes = scalar_count<V, T>;
     V dE_dR[N];
-#pragma GCC unroll 12
+    TEKTITE_UNROLL(12)
     for (int n = 0; n < N; ++n) dE_dR[n] = V{};
     for (int m = 0; m <= 2 * l; ++m) {
-        V even = add ? load<V>(dE_dY + m * W) : V{}, odd = V{};
+        V even = add ? load<V>(dE_dY + m * lanes) : V{}, odd = V{};
         const V harmonic = load<V>(y + m * W);
-#pragma GCC unroll 12
+        TEKTITE_UNROLL(12)
         for (int n = 0; n < N; ++n) {
             const V g = load<V>(dE_dc + n * W);
             (n % 2 == 0 ? even : odd) += g * load<V>(radial + n * W);
             dE_dR[n] += g * harmonic;
         }
-        store(dE_dY + m * W, even + odd);
+        store(dE_dY + m * lanes, even + odd);
         dE_dc += c_stride;
     }
     V along = V{};
-#pragma GCC unroll 12
+    TEKTITE_UNROLL(12)
     for (int n = 0; n < N; ++n) along += dE_dR[n] * load<V>(slope + n * W);
     return along;
 }
 
-/// Gradient with respect to r of sum_lm y_lm Y_lm(u) + (a function of r with the derivative `along`), where
-/// y = dE_dY[(l_max + 1)^2][W]; q, re, im: Legendre functions and azimuthal powers of u.
-template <int L, typename T, int W>
-[[gnu::always_inline]] inline void harmonics_gradient(const SoapView<T>& view, const T* dE_dY,
-                                                      const Vector<T, W>* q, const Vector<T, W>* re,
-                                                      const Vector<T, W>* im, const T* unit,
-                                                      Vector<T, W> inverse_r, Vector<T, W> along,
-                                                      Vector<T, W>* out) {
-    using V = Vector<T, W>;
+/// Gradient with respect to r of sum_lm y_lm Y_lm(u) + (a function of r with
+/// the derivative `along`), where y = dE_dY[(l_max + 1)^2][lanes]; q, re, im:
+/// Legendre functions and azimuthal powers of u.
+template <int L, typename V, typename T, typename Stride>
+TEKTITE_HOST_DEVICE TEKTITE_INLINE void harmonics_gradient(const SoapView<T>& view, const T* dE_dY,
+                                                           const V* q, const V* re, const V* im,
+                                                           const T* unit, V inverse_r, V along, V* out,
+                                                           Stride W) {
+    constexpr int lanes = scalar_count<V, T>;
     const int l_max = largest_l<L>(view.l_max);
     const V x = load<V>(unit), y = load<V>(unit + W), z = load<V>(unit + 2 * W);
     V gx = V{}, gy = V{}, gz = V{};
-#pragma GCC unroll 16
+    TEKTITE_UNROLL(16)
     for (int m = 0; m <= l_max; ++m) {
         // Sums over l of Q_lm dE/dY_lm and of dQ_lm/dz dE/dY_lm.
         V plain_re = V{}, plain_im = V{}, sloped_re = V{}, sloped_im = V{};
-#pragma GCC unroll 16
+        TEKTITE_UNROLL(16)
         for (int l = m; l <= l_max; ++l) {
             const int i = lm_index(l, m);
-            const T* t = dE_dY + l * l * W;
-            const V t_re = m == 0 ? load<V>(t) : load<V>(t + (2 * m - 1) * W);
-            const V t_im = m == 0 ? V{} : load<V>(t + 2 * m * W);
+            const T* t = dE_dY + l * l * lanes;
+            const V t_re = m == 0 ? load<V>(t) : load<V>(t + (2 * m - 1) * lanes);
+            const V t_im = m == 0 ? V{} : load<V>(t + 2 * m * lanes);
             if (m > 0) {
                 plain_re += q[i] * t_re;
                 plain_im += q[i] * t_im;
@@ -299,27 +220,29 @@ template <int L, typename T, int W>
 }
 
 /// Backward: adds dE/dr_ij of the edges [begin, end) of one neighbour species.
-template <int L, typename T, int W>
-void backward_density(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& scratch, int species,
-                      int begin, int end) {
-    using V = Vector<T, W>;
+/// radial_of_step(step) writes a row of radial functions and slopes to
+/// scratch.radial and scratch.slope.
+template <int L, typename V, typename T, typename RadialOfStep, typename Stride = OwnStride<V, T>>
+TEKTITE_HOST_DEVICE void backward_density(const SoapView<T>& view, const LanesView& edges,
+                                          const Scratch<T>& scratch, int species, int begin, int end,
+                                          RadialOfStep&& radial_of_step, Stride W = {}) {
+    constexpr int lanes = scalar_count<V, T>;
     const int channel = view.channel[species];
     const int l_max = largest_l<L>(view.l_max), tile = balanced_tile(view.n_max);
     const std::size_t c_stride = static_cast<std::size_t>(view.n_padded) * W;
-    alignas(64) T dE_dY[(l_bound<L> + 1) * (l_bound<L> + 1) * W];
+    alignas(64) T dE_dY[(l_bound<L> + 1) * (l_bound<L> + 1) * lanes];
     for (int step = begin; step < end; ++step) {
         const T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W;
-        radial_rows<true, T, W>(view.radial[species], view.row, view.n_columns, scratch, step, scratch.radial,
-                                scratch.slope);
+        radial_of_step(step);
         V q[lm_count(l_bound<L>)], re[l_bound<L> + 1], im[l_bound<L> + 1];
         legendre<V, T>(l_max, view.legendre_a, view.legendre_b, view.legendre_diagonal, load<V>(unit + 2 * W),
                        q);
         azimuthal_powers<V>(l_max, load<V>(unit), load<V>(unit + W), re, im);
         T* y = scratch.harmonics;
-#pragma GCC unroll 16
+        TEKTITE_UNROLL(16)
         for (int l = 0; l <= l_max; ++l) {
             store(y + l * l * W, q[lm_index(l, 0)]);
-#pragma GCC unroll 16
+            TEKTITE_UNROLL(16)
             for (int m = 1; m <= l; ++m) {
                 store(y + (l * l + 2 * m - 1) * W, q[lm_index(l, m)] * re[m]);
                 store(y + (l * l + 2 * m) * W, q[lm_index(l, m)] * im[m]);
@@ -333,23 +256,24 @@ void backward_density(const SoapView<T>& view, const LanesView& edges, const Scr
                     const std::size_t column = static_cast<std::size_t>(l * view.n_max + first) * W;
                     const T* g = scratch.dE_dc + static_cast<std::size_t>(l * l) * c_stride +
                                  static_cast<std::size_t>(channel * view.n_max + first) * W;
+                    const T* harmonic = y + static_cast<std::size_t>(l * l) * W;
+                    T* out = dE_dY + l * l * lanes;
                     along +=
-                        (first == 0 ? contract_adjoint<N, false, T, W>
-                                    : contract_adjoint<N, true, T, W>)(scratch.radial + column,
-                                                                       scratch.slope + column, g, c_stride, l,
-                                                                       y + l * l * W, dE_dY + l * l * W);
+                        first == 0
+                            ? contract_adjoint<N, false, V>(scratch.radial + column, scratch.slope + column,
+                                                            g, c_stride, l, harmonic, out, W)
+                            : contract_adjoint<N, true, V>(scratch.radial + column, scratch.slope + column, g,
+                                                           c_stride, l, harmonic, out, W);
                 }
             });
         V gradient[3];
-        harmonics_gradient<L, T, W>(view, dE_dY, q, re, im, unit,
-                                    load<V>(scratch.inverse_r + static_cast<std::size_t>(step) * W), along,
-                                    gradient);
+        harmonics_gradient<L, V>(view, dE_dY, q, re, im, unit,
+                                 load<V>(scratch.inverse_r + static_cast<std::size_t>(step) * W), along,
+                                 gradient, W);
         const std::size_t p = static_cast<std::size_t>(step) * edges.stride;
-        for (int b = 0; b < W; ++b) {
-            edges.dE_dx[p + static_cast<std::size_t>(b)] += static_cast<double>(gradient[0][b]);
-            edges.dE_dy[p + static_cast<std::size_t>(b)] += static_cast<double>(gradient[1][b]);
-            edges.dE_dz[p + static_cast<std::size_t>(b)] += static_cast<double>(gradient[2][b]);
-        }
+        add_to_doubles(edges.dE_dx + p, gradient[0]);
+        add_to_doubles(edges.dE_dy + p, gradient[1]);
+        add_to_doubles(edges.dE_dz + p, gradient[2]);
     }
 }
 

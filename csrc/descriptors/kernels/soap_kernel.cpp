@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <cstring>
 
+#include "base/simd.hpp"
+#include "descriptors/kernels/edge_gradient.hpp"
 #include "descriptors/kernels/neighbor_density.hpp"
 #include "descriptors/kernels/power_spectrum.hpp"
+#include "descriptors/kernels/radial_lookup.hpp"
 
 namespace tektite::soap::TEKTITE_ISA {
 
@@ -20,21 +23,28 @@ void forward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& 
         if (begin == end || view.channel[s] < 0) continue;
         locate_edges<T, W>(view.radial[s], edges, scratch, begin, end);
         with_largest_l(view.l_max, [&](auto l) {
-            forward_density<decltype(l)::value, T, W>(view, scratch, s, begin, end);
+            forward_density<decltype(l)::value, V>(view, scratch, s, begin, end, [&](int step, T* out) {
+                radial_rows<false, T, W>(view.radial[s], view.row, view.n_columns, scratch, step, out,
+                                         static_cast<T*>(nullptr));
+            });
         });
     }
-    forward_power<T, W>(view, scratch, features, stride);
+    forward_power<V>(view, scratch, features, stride);
 }
 
 template <typename T, int W>
 void backward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& scratch, const T* features,
               const T* adjoint, std::size_t stride) {
-    backward_power<T, W>(view, scratch, features, adjoint, stride);
+    using V = Vector<T, W>;
+    backward_power<V>(view, scratch, features, adjoint, stride);
     for (int s = 0; s < edges.n_elements; ++s) {
         const int begin = edges.species_begin[s], end = edges.species_end[s];
         if (begin == end || view.channel[s] < 0) continue;
         with_largest_l(view.l_max, [&](auto l) {
-            backward_density<decltype(l)::value, T, W>(view, edges, scratch, s, begin, end);
+            backward_density<decltype(l)::value, V>(view, edges, scratch, s, begin, end, [&](int step) {
+                radial_rows<true, T, W>(view.radial[s], view.row, view.n_columns, scratch, step,
+                                        scratch.radial, scratch.slope);
+            });
         });
     }
 }

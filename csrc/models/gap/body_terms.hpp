@@ -23,6 +23,9 @@ public:
     /// prior variance of each lane.
     void covariance(const EdgeBlock& block, double* k, double* prior) const;
 
+    /// The table of V of a term.
+    [[nodiscard]] const RadialTable& table(std::size_t term) const { return tables_[term].table; }
+
 private:
     struct Table {
         RadialTable table;

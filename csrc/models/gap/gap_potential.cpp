@@ -102,26 +102,8 @@ private:
 
 class GapPotential final : public LocalPotential {
 public:
-    explicit GapPotential(Parameters parameters) : terms_(std::move(parameters)) {
-        const Parameters& p = terms_.parameters;
-        const std::size_t n = p.info.elements.size();
-        cutoffs_.assign(n * n, 0.0);
-        const auto reach = [&](std::size_t center, std::size_t neighbor, double cutoff) {
-            cutoffs_[center * n + neighbor] = std::max(cutoffs_[center * n + neighbor], cutoff);
-        };
-        for (std::size_t t = 0; t < p.soap.size(); ++t)
-            for (std::size_t center = 0; center < n; ++center)
-                for (std::size_t neighbor = 0; neighbor < n; ++neighbor)
-                    if (p.soap[t].centers[center])
-                        reach(center, neighbor, p.soap[t].descriptor->cutoffs()[neighbor]);
-        for (const PairTerm& term : p.pairs) {
-            reach(static_cast<std::size_t>(term.first), static_cast<std::size_t>(term.second), term.cutoff);
-            reach(static_cast<std::size_t>(term.second), static_cast<std::size_t>(term.first), term.cutoff);
-        }
-        for (const TripletTerm& term : p.triplets)
-            for (const int neighbor : {term.first, term.second})
-                reach(static_cast<std::size_t>(term.center), static_cast<std::size_t>(neighbor), term.cutoff);
-    }
+    explicit GapPotential(Parameters parameters)
+        : terms_(std::move(parameters)), cutoffs_(pair_cutoffs(terms_.parameters)) {}
 
     [[nodiscard]] const ModelInfo& info() const override { return terms_.parameters.info; }
 

@@ -225,4 +225,26 @@ Parameters read_parameters(const ModelFile& file, const std::string& prefix, con
     return Reader(file, prefix, metadata).read();
 }
 
+std::vector<double> pair_cutoffs(const Parameters& p) {
+    const std::size_t n = p.info.elements.size();
+    std::vector<double> cutoffs(n * n, 0.0);
+    const auto reach = [&](int center, int neighbor, double cutoff) {
+        double& c = cutoffs[static_cast<std::size_t>(center) * n + static_cast<std::size_t>(neighbor)];
+        c = std::max(c, cutoff);
+    };
+    for (const SoapTerm& term : p.soap)
+        for (std::size_t center = 0; center < n; ++center)
+            for (std::size_t neighbor = 0; neighbor < n; ++neighbor)
+                if (term.centers[center])
+                    reach(static_cast<int>(center), static_cast<int>(neighbor),
+                          term.descriptor->cutoffs()[neighbor]);
+    for (const PairTerm& term : p.pairs) {
+        reach(term.first, term.second, term.cutoff);
+        reach(term.second, term.first, term.cutoff);
+    }
+    for (const TripletTerm& term : p.triplets)
+        for (const int neighbor : {term.first, term.second}) reach(term.center, neighbor, term.cutoff);
+    return cutoffs;
+}
+
 }  // namespace tektite::gap

@@ -52,6 +52,9 @@ struct Parameters {
     std::vector<double> prior_factor, posterior_factor;
 };
 
+/// How far each (centre, neighbour) is seen, angstrom: [n_elements][n_elements]; 0: not at all.
+std::vector<double> pair_cutoffs(const Parameters& parameters);
+
 /// Reads and checks everything. Throws Error(file_damaged) naming file and array or key.
 Parameters read_parameters(const ModelFile& file, const std::string& prefix, const nlohmann::json& metadata);
 
