@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The stages of an ACE chunk, one centre a thread, through the headers of models/ace/kernels.
 //
-// Flops and bytes for each centre with E edges, N complex A of a neighbour species, H pairs (l, m >= 0), C table
-// columns, T terms in R rows of the product graph, n densities, b = bytes of T (4 in mixed, 8 in double); counted,
-// not measured, before any cache:
+// Flops and bytes for each centre with E edges, N complex A of a neighbour species, H pairs (l, m >= 0), C
+// table columns, T terms in R rows of the product graph, n densities, b = bytes of T (4 in mixed, 8 in
+// double); counted, not measured, before any cache:
 //   AceForward    E (30 (double) + 10 C + 12 H + 4 N) flops; b E (C + 4 H + 1.5 N) bytes
 //   AceProducts   (2 + n) 2 T forward and (4 + n) 2 T backward flops; b (8 T + 20 R) bytes
 //   AceBackward   E (30 (double) + 18 C + 12 H + 8 N) flops; b E (3 C + 3 N) bytes
