@@ -26,7 +26,7 @@ struct HostTables {
 template <typename T>
 ace::BondView<T> put(Tables& device, const ace::BondView<T>& host) {
     ace::BondView<T> bond = host;
-    if (host.coefficients == nullptr) return bond;
+    if (host.first_bin == nullptr) return bond;  // of a committee: no function there
     const auto n_segments = static_cast<std::size_t>(host.n_segments);
     const auto n_l = static_cast<std::size_t>(host.l_max + 1);
     const auto n_bins = static_cast<std::size_t>(host.first_bin[host.n_segments]) + 1;
