@@ -340,6 +340,16 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
+def test_data_without_stresses(tmp_path: Path) -> None:
+    """Errors that there are none of do not stop a fit."""
+    clusters = [s for s in silicon_structures(14) if not s.pbc.all()]
+    write_frames(tmp_path / "train.extxyz", label(clusters, teacher(["Si"])))
+    result = CliRunner().invoke(app, ["fit", str(_write_config(tmp_path))])
+    assert result.exit_code == 0, result.output
+    errors = tektite.load(tmp_path / "si.mlip").metadata["provenance"]["errors"]["train"]
+    assert errors["stress_GPa"] is None and errors["force_eV_per_A"] > 0
+
+
 def _write_config(folder: Path, **sections: object) -> Path:
     content = {
         "family": "gap",

@@ -108,8 +108,9 @@ def _errors_in_brief(table: ErrorTable | None) -> dict[str, Any] | None:
     if table is None:
         return None
     names = {"energy": "energy_meV_per_atom", "force": "force_eV_per_A", "stress": "stress_GPa"}
+    errors = {names[q]: getattr(table.total, q).rmse for q in names}
     # The order of sums, which threads change, must not show in the file.
-    return {names[q]: float(f"{getattr(table.total, q).rmse:.8g}") for q in names}
+    return {name: None if e is None else float(f"{e:.8g}") for name, e in errors.items()}
 
 
 def _describe(path: Path, frames: Sequence[Frame]) -> dict[str, Any]:
