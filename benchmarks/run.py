@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measure how fast Tektite is, side by side with what one would use instead.
 
-python benchmarks/run.py                      all of it, under 8 minutes on a quiet machine
-python benchmarks/run.py --quick              coarse, under 90 seconds
+python benchmarks/run.py                      all of it, under 10 minutes on a quiet machine
+python benchmarks/run.py --quick              coarse, under 2 minutes
 python benchmarks/run.py pair_styles          some sections only
 python benchmarks/run.py --model si.mlip --elements Si
 python benchmarks/run.py --markdown tables.md --json results.json

@@ -104,8 +104,8 @@ def _add_training(
     fixed += (n_density + 3) * matrix + optimizer + 64 * 8.0 * n_parameters
     plan.lists = EDGE_BYTES * distances.n_edges + 60.0 * n_atoms
     before = sum(plan.memory.stays.values()) + plan.memory.begin
-    # What comes afterwards needs room beside the lists, too.
-    after = max(fixed, evaluation_bytes(n_all_atoms) + 100.0 * n_atoms)
+    # What comes afterwards, with what a committee leaves, needs room beside the lists, too.
+    after = max(fixed, evaluation_bytes(n_all_atoms) + 100.0 * n_atoms + 4 * matrix)
     plan.hold = max(0.0, plan.limit - before - after)
     held = min(plan.lists, plan.hold)
     plan.memory.add("training", fixed + held, held + 100.0 * n_atoms)
