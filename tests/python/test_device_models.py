@@ -15,7 +15,6 @@ from device_libraries import library
 from random_gap import random_gap
 from systems import random_system
 from tektite import modelfile
-from tektite.errors import UnsupportedError
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +74,17 @@ def test_powers(tmp_path: Path, zeta: float) -> None:
         compare(device, cpu, 1e-10)
 
 
-def test_what_is_missing_is_named(model_folder: Path) -> None:
-    model = tektite.load(model_folder / "neural-Si.mlip")
-    with pytest.raises(UnsupportedError, match="family 'neural' do not run on a device"):
-        model.to("cuda").make_evaluator()
+@pytest.mark.parametrize("name", ["neural-Si", "neural-O-Si"])
+def test_neural(model_folder: Path, name: str) -> None:
+    """Networks of several members and of one; an atom alone has exactly the isolated energy."""
+    model = tektite.load(model_folder / f"{name}.mlip")
+    reference = model.make_evaluator(threads=1)
+    for precision, tolerance in (("double", 1e-10), ("mixed", 2e-5)):
+        evaluator = model.to("cuda").make_evaluator(precision)
+        for atoms in systems(model.elements):
+            system = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+            options = {"uncertainties": model.has_uncertainty, "stresses": True}
+            device, cpu = (e.evaluate(*system, **options) for e in (evaluator, reference))
+            compare(device, cpu, tolerance)
+            if len(atoms) == 1 and not atoms.pbc.any():
+                assert device["energy"] == cpu["energy"]

@@ -4,6 +4,7 @@
 #include "base/model_file_json.hpp"
 #include "cuda/terms/ace/ace_term.hpp"
 #include "cuda/terms/gap/gap_term.hpp"
+#include "cuda/terms/neural/neural_term.hpp"
 #include "cuda/terms/pair/pair_term.hpp"
 #include "cuda/terms/term.hpp"
 
@@ -20,6 +21,7 @@ struct Family {
 constexpr Family families[] = {
     {"ace", &make_ace_term},
     {"gap", &make_gap_term},
+    {"neural", &make_neural_term},
     {"pair", &make_pair_term},
 };
 // clang-format on

@@ -111,7 +111,8 @@ public:
     }
 
 private:
-    /// Sets alone_ to what the networks give for atoms without neighbours, so that their energies are E0.
+    /// Sets alone_ to what the networks give for atoms without neighbours, so
+    /// that their energies are E0.
     void subtract_lone_atoms(InstructionSet isa) {
         const std::size_t n_elements = isolated_.size();
         alone_.assign(static_cast<std::size_t>(n_members_) * n_elements, 0.0);
@@ -138,7 +139,8 @@ private:
         alone_ = lone;
     }
 
-    /// Standard deviation over the members, which are independent draws: with n - 1.
+    /// Standard deviation over the members, which are independent draws: with n
+    /// - 1.
     void spread(int n_centers, double* uncertainties) const {
         const auto w = static_cast<std::size_t>(lanes());
         for (std::size_t b = 0; b < static_cast<std::size_t>(n_centers); ++b) {
@@ -159,7 +161,8 @@ private:
     int n_members_;
     AlignedVector<T> features_, adjoint_, scratch_;
     std::vector<double> outputs_, sums_;
-    std::vector<double> alone_;  ///< [n_members][n_elements] outputs for an atom without neighbours
+    std::vector<double> alone_;  ///< [n_members][n_elements] outputs for an atom
+                                 ///< without neighbours
 };
 
 class NeuralPotential final : public LocalPotential {
@@ -171,7 +174,6 @@ public:
           networks_(std::move(networks)),
           double_tables_(networks_) {
         const std::size_t n = info_.elements.size();
-        info_.has_uncertainty = networks_.size() > n;
         for (std::size_t i = 0; i < n; ++i)
             cutoffs_.insert(cutoffs_.end(), descriptor_->cutoffs().begin(), descriptor_->cutoffs().end());
     }
@@ -200,7 +202,8 @@ private:
     mutable std::optional<Tables<float>> float_tables_;
 };
 
-/// One layer of a file; throws if its arrays have other shapes or hold what is not finite.
+/// One layer of a file; throws if its arrays have other shapes or hold what is
+/// not finite.
 Layer read_layer(const ModelFile& file, const std::string& name, int n_in, int n_out) {
     const auto fail = [&](const std::string& array, const std::string& what) {
         throw Error(ErrorCode::file_damaged, file.path + ": array '" + array + "' " + what);
@@ -223,8 +226,7 @@ Layer read_layer(const ModelFile& file, const std::string& name, int n_in, int n
 
 }  // namespace
 
-std::shared_ptr<const Potential> make_neural(const ModelFile& file, const std::string& prefix,
-                                             const json& metadata) {
+Parameters read_parameters(const ModelFile& file, const std::string& prefix, const json& metadata) {
     ModelInfo info = read_model_info(metadata, file.path);
     const MetadataReader reader(metadata, file.path);
     std::shared_ptr<const Descriptor> descriptor = read_descriptor(file, prefix, metadata, info.elements);
@@ -256,7 +258,15 @@ std::shared_ptr<const Potential> make_neural(const ModelFile& file, const std::s
                                                         std::to_string(e) + "." + std::to_string(l),
                                                     widths[l], widths[l + 1]));
         }
-    return std::make_shared<NeuralPotential>(std::move(info), std::move(descriptor), std::move(networks));
+    info.has_uncertainty = n_members > 1;
+    return {std::move(info), std::move(descriptor), std::move(networks)};
+}
+
+std::shared_ptr<const Potential> make_neural(const ModelFile& file, const std::string& prefix,
+                                             const json& metadata) {
+    Parameters p = read_parameters(file, prefix, metadata);
+    return std::make_shared<NeuralPotential>(std::move(p.info), std::move(p.descriptor),
+                                             std::move(p.networks));
 }
 
 }  // namespace tektite::neural

@@ -18,70 +18,23 @@ const PowerSpectrum& power_spectrum(const gap::SoapTerm& term) {
     return dynamic_cast<const PowerSpectrum&>(*term.descriptor);
 }
 
-template <typename T>
-soap::SoapView<T> put(Tables& device, const soap::SoapView<T>& host, std::size_t n_elements) {
-    soap::SoapView<T> view = host;
-    std::vector<soap::RadialView<T>> radial(host.radial, host.radial + n_elements);
-    for (std::size_t s = 0; s < n_elements; ++s) {
-        soap::RadialView<T>& r = radial[s];
-        if (host.channel[s] < 0) continue;
-        const auto n_segments = static_cast<std::size_t>(r.n_segments);
-        const auto n_bins = static_cast<std::size_t>(r.first_bin[r.n_segments]) + 1;
-        r.start = device.put(r.start, n_segments);
-        r.inverse_width = device.put(r.inverse_width, n_segments);
-        r.first_bin = device.put(r.first_bin, n_segments + 1);
-        r.coefficients = device.put(r.coefficients, n_bins * 6 * static_cast<std::size_t>(host.row));
-    }
-    const auto k = static_cast<std::size_t>(host.n_coefficients);
-    const auto n_components = k * (k + 1) / 2 * static_cast<std::size_t>(host.l_max + 1);
-    const auto n_lm = static_cast<std::size_t>(lm_count(host.l_max));
-    view.radial = device.put(radial.data(), n_elements);
-    view.channel = device.put(host.channel, n_elements);
-    view.position = device.put(host.position, n_components);
-    view.scale = device.put(host.scale, n_components);
-    view.legendre_a = device.put(host.legendre_a, n_lm);
-    view.legendre_b = device.put(host.legendre_b, n_lm);
-    view.legendre_slope = device.put(host.legendre_slope, n_lm);
-    view.legendre_diagonal = device.put(host.legendre_diagonal, static_cast<std::size_t>(host.l_max) + 1);
-    return view;
-}
-
-/// Kernels are compiled for the largest l that most GAPs have, so that loops over harmonics unroll, and for
-/// any.
-template <typename Action>
-void with_compiled_l(int l, Action&& action) {
-    if (l == 8)
-        action(std::integral_constant<int, 8>{});
-    else
-        action(std::integral_constant<int, -1>{});
-}
-
-/// A SOAP term on the device, its descriptor in the precision T.
-template <typename T>
-struct SoapTables {
-    soap::SoapView<T> view;
+/// The readout of a SOAP term on the device.
+struct SparseTables {
     std::vector<bool> centers;
-    std::vector<const T*> central;  ///< [n_elements]
     int n_groups = 0, n_sparse = 0, first_sparse = 0;
     int integer = -1;  ///< zeta - 1 where that is a small integer
     double zeta = 1, variance = 1;
     const double *points = nullptr, *weights = nullptr;
 };
 
-template <typename T>
-SoapTables<T> put(Tables& device, const gap::SoapTerm& term, std::size_t n_elements) {
-    const PowerSpectrum& descriptor = power_spectrum(term);
-    SoapTables<T> s;
-    s.view = put(device, descriptor.view<T>(), n_elements);
+SparseTables put(Tables& device, const gap::SoapTerm& term) {
+    SparseTables s;
     s.centers = term.centers;
-    for (std::size_t c = 0; c < n_elements; ++c)
-        s.central.push_back(device.put(descriptor.central<T>(static_cast<int>(c)),
-                                       static_cast<std::size_t>(s.view.n_coefficients)));
     s.zeta = term.zeta;
     s.variance = term.delta * term.delta;
     const int nearest = static_cast<int>(term.zeta - 1.0 + 0.5);
     s.integer = nearest == term.zeta - 1.0 && nearest <= 16 ? nearest : -1;
-    const std::size_t n = term.weights.size(), size = static_cast<std::size_t>(s.view.n_features);
+    const std::size_t n = term.weights.size(), size = term.sparse_points.size() / n;
     const std::size_t n_groups = (n + sparse_group - 1) / sparse_group;
     std::vector<double> points(n_groups * size * sparse_group, 0.0), weights(n_groups * sparse_group, 0.0);
     for (std::size_t k = 0; k < n; ++k) {
@@ -98,7 +51,8 @@ SoapTables<T> put(Tables& device, const gap::SoapTerm& term, std::size_t n_eleme
     return s;
 }
 
-/// A lower triangular matrix [n][n] in groups of rows, each with the columns up to its end.
+/// A lower triangular matrix [n][n] in groups of rows, each with the columns up
+/// to its end.
 const double* put_triangle(Tables& device, const std::vector<double>& matrix, std::size_t n,
                            std::size_t n_padded) {
     std::vector<double> rows;
@@ -110,48 +64,6 @@ const double* put_triangle(Tables& device, const std::vector<double>& matrix, st
 }
 
 template <typename T>
-void lay_out_soap(Arena& arena, const std::vector<SoapTables<T>>& terms, std::size_t n, std::size_t edges,
-                  SoapScratch<T>& scratch) {
-    std::size_t c = 0, row = 0, n_lm = 0, padded = 0, features = 0;
-    for (const SoapTables<T>& s : terms) {
-        const auto lm = static_cast<std::size_t>((s.view.l_max + 1) * (s.view.l_max + 1));
-        const auto k = static_cast<std::size_t>(s.view.n_padded);
-        n_lm = std::max(n_lm, lm);
-        c = std::max(c, lm * k);
-        padded = std::max(padded, k);
-        row = std::max(row, static_cast<std::size_t>(s.view.row));
-        features = std::max(features, static_cast<std::size_t>(s.view.n_features));
-    }
-    if (terms.empty()) return;
-    soap::Scratch<T>& s = scratch.soap;
-    s.c = arena.take<T>(c * n);
-    s.dE_dc = arena.take<T>(c * n);
-    s.unit = arena.take<T>(3 * edges * n);
-    s.inverse_r = arena.take<T>(edges * n);
-    s.inverse_norm = arena.take<T>(n);
-    s.radial = arena.take<T>(soap::tile_steps * row * n);
-    s.slope = arena.take<T>(row * n);
-    s.harmonics = arena.take<T>(soap::tile_steps * n_lm * n);
-    s.symmetric = arena.take<T>(padded * padded * n);
-    scratch.features = arena.take<T>(features * n);
-    scratch.adjoint = arena.take<double>(features * n);
-    if constexpr (std::is_same_v<T, double>)
-        scratch.rounded = scratch.adjoint;
-    else
-        scratch.rounded = arena.take<T>(features * n);
-}
-
-template <typename T>
-void launch_forward(Context& context, const EdgeChunk& chunk, const SoapTables<T>& s,
-                    const SoapScratch<T>& scratch) {
-    with_compiled_l(s.view.l_max, [&](auto l) {
-        launch(context, chunk.n_centers,
-               SoapForward<T, decltype(l)::value>{chunk, s.view, scratch,
-                                                  s.central[static_cast<std::size_t>(chunk.center_species)]});
-    });
-}
-
-template <typename T>
 class GapTermKernel final : public TermKernel {
 public:
     GapTermKernel(Context& context, const gap::Parameters& parameters, const gap::PairTerms& pairs)
@@ -159,7 +71,10 @@ public:
         const std::size_t n_elements = parameters.info.elements.size();
         for (std::size_t c = 0; c < n_elements; ++c) put_pairs(parameters, pairs, static_cast<int>(c));
         for (const gap::TripletTerm& term : parameters.triplets) put_triplets(term);
-        for (const gap::SoapTerm& term : parameters.soap) soap_.push_back(put<T>(tables_, term, n_elements));
+        for (const gap::SoapTerm& term : parameters.soap) {
+            soap_.emplace_back(context, tables_, power_spectrum(term));
+            sparse_.push_back(put(tables_, term));
+        }
         if (parameters.posterior_factor.empty()) return;
         const std::size_t n = parameters.n_sparse;
         const std::size_t padded = (n + sparse_group - 1) / sparse_group * sparse_group;
@@ -170,13 +85,13 @@ public:
             pair_terms_.push_back({term, tables_.put(term.sparse_points.data(), term.sparse_points.size())});
         if constexpr (!std::is_same_v<T, double>)
             for (const gap::SoapTerm& term : parameters.soap)
-                double_soap_.push_back(put<double>(tables_, term, n_elements));
+                double_soap_.emplace_back(context, tables_, power_spectrum(term));
     }
 
     void lay_out(Arena& arena, std::int64_t stride, int most_edges) override {
-        const auto n = static_cast<std::size_t>(stride), edges = static_cast<std::size_t>(most_edges);
-        lay_out_soap(arena, soap_, n, edges, scratch_);
-        lay_out_soap(arena, double_soap_, n, edges, double_scratch_);
+        const auto n = static_cast<std::size_t>(stride);
+        SoapStage<T>::lay_out(arena, soap_, stride, most_edges, scratch_);
+        SoapStage<double>::lay_out(arena, double_soap_, stride, most_edges, double_scratch_);
         covariances_.k = arena.take<double>(static_cast<std::size_t>(n_padded_) * n);
         covariances_.prior = arena.take<double>(n_padded_ > 0 ? n : 0);
     }
@@ -189,16 +104,14 @@ public:
         for (const Triplets& t : triplets_)
             if (t.center == chunk.center_species)
                 launch(context_, chunk.n_centers, GapTriplets{chunk, t.table, energies});
-        for (const SoapTables<T>& s : soap_) {
+        for (std::size_t t = 0; t < soap_.size(); ++t) {
+            const SparseTables& s = sparse_[t];
             if (!s.centers[center]) continue;
-            launch_forward(context_, chunk, s, scratch_);
+            soap_[t].forward(chunk, scratch_);
             launch(context_, chunk.n_centers,
-                   SparsePredict<T>{chunk.stride, s.view.n_features, s.n_groups, s.points, s.weights, s.zeta,
-                                    s.integer, scratch_, energies});
-            with_compiled_l(s.view.l_max, [&](auto l) {
-                launch(context_, chunk.n_centers,
-                       SoapBackward<T, decltype(l)::value>{chunk, s.view, scratch_});
-            });
+                   SparsePredict<T>{chunk.stride, soap_[t].n_features(), s.n_groups, s.points, s.weights,
+                                    s.zeta, s.integer, scratch_, energies});
+            soap_[t].backward(chunk, scratch_);
         }
         if (uncertainties == nullptr || n_padded_ == 0) return;
         if constexpr (std::is_same_v<T, double>)
@@ -221,7 +134,7 @@ private:
         const double* points = nullptr;
     };
 
-    void compute_deviations(const EdgeChunk& chunk, const std::vector<SoapTables<double>>& soap,
+    void compute_deviations(const EdgeChunk& chunk, const std::vector<SoapStage<double>>& soap,
                             const SoapScratch<double>& scratch, double* uncertainties) {
         const auto center = static_cast<std::size_t>(chunk.center_species);
         launch(context_, chunk.n_centers, ClearCovariances{covariances_, chunk.stride, n_padded_});
@@ -240,12 +153,13 @@ private:
                 launch(
                     context_, chunk.n_centers,
                     TripletCovariances{GapTriplets{chunk, t.table, nullptr}, covariances_, t.first_sparse});
-        for (const SoapTables<double>& s : soap) {
+        for (std::size_t t = 0; t < soap.size(); ++t) {
+            const SparseTables& s = sparse_[t];
             if (!s.centers[center]) continue;
-            launch_forward(context_, chunk, s, scratch);
+            soap[t].forward(chunk, scratch);
             launch(context_, chunk.n_centers,
-                   SoapCovariances{chunk.stride, covariances_, s.view.n_features, s.n_sparse, s.first_sparse,
-                                   s.points, s.variance, s.zeta, scratch.features});
+                   SoapCovariances{chunk.stride, covariances_, soap[t].n_features(), s.n_sparse,
+                                   s.first_sparse, s.points, s.variance, s.zeta, scratch.features});
         }
         launch(context_, chunk.n_centers,
                GapDeviations{chunk.stride, covariances_, n_padded_, prior_factor_, posterior_factor_,
@@ -293,8 +207,9 @@ private:
     std::vector<Pairs> pairs_;
     std::vector<Triplets> triplets_;
     std::vector<PairPoints> pair_terms_;  // of the variance
-    std::vector<SoapTables<T>> soap_;
-    std::vector<SoapTables<double>> double_soap_;  // of the variance in mixed precision
+    std::vector<SoapStage<T>> soap_;
+    std::vector<SparseTables> sparse_;
+    std::vector<SoapStage<double>> double_soap_;  // of the variance in mixed precision
     SoapScratch<T> scratch_{};
     SoapScratch<double> double_scratch_{};
     GapCovariances covariances_{};
