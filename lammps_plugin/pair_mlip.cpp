@@ -135,6 +135,11 @@ void PairMLIP::compute(int eflag, int vflag) {
     }
     evaluate_all(targets);
     if (n_all > 0) stop_if_not_finite(targets.forces);
+    if (settings_.on_device && guard_.active()) {
+        // Looked at with each new list; all ranks take part.
+        const bool evaluated = n_all > 0 && center_sets_[0].n_centers > 0 && center_sets_[0].factor != 0.0;
+        remember_and_warn(list_is_new_ && evaluated ? closest_on_device() : ClosePair());
+    }
 
     if (!newton) {
         reverse(targets.forces, 3, false);
@@ -386,7 +391,11 @@ void PairMLIP::watch_distances() {
     const bool rebuilt = neighbor->ago == 0 || neighbor->ncalls != n_list_builds_;
     n_list_builds_ = neighbor->ncalls;
     const int n_all = atom->nlocal + atom->nghost;
-    const ClosePair pair = guard_.check(positions(), species_.data(), n_all, neighbors(), rebuilt);
+    remember_and_warn(guard_.check(positions(), species_.data(), n_all, neighbors(), rebuilt));
+}
+
+/// pair: one that is too close, if there is one on this rank.
+void PairMLIP::remember_and_warn(const ClosePair& pair) {
     if (pair.first >= 0) {
         ++n_close_steps_;
         if (closest_.first < 0 || pair.distance / pair.minimum < closest_.distance / closest_.minimum) {
@@ -421,9 +430,10 @@ void PairMLIP::finish() {
     std::int64_t most = 0;
     MPI_Allreduce(&n_close_steps_, &most, 1, MPI_INT64_T, MPI_MAX, world);
     if (comm->me == 0)
-        error->warning(FLERR, text("Pair style mlip: atoms were closer than in the training data in ", most,
-                                   " force evaluations", comm->nprocs > 1 ? " (on the rank with most)" : "",
-                                   "; the worst: ", worst));
+        error->warning(FLERR,
+                       text("Pair style mlip: atoms were closer than in the training data in ", most,
+                            settings_.on_device ? " neighbour lists" : " force evaluations",
+                            comm->nprocs > 1 ? " (on the rank with most)" : "", "; the worst: ", worst));
 }
 
 void PairMLIP::stop_if_not_finite(const double* forces) {

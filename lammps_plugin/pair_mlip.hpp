@@ -101,6 +101,7 @@ private:
     [[nodiscard]] std::string why_no_device();
     void refuse_what_needs_a_list();
     void update_list_number();
+    [[nodiscard]] ClosePair closest_on_device();
     void print_device_memory();
 
     // pair_mlip.cpp
@@ -117,6 +118,7 @@ private:
     [[nodiscard]] Neighbors neighbors() const;
     [[nodiscard]] const double* positions() const;
     void watch_distances();
+    void remember_and_warn(const ClosePair& pair);
     [[nodiscard]] std::string worst_of_all_ranks() const;
     void stop_if_not_finite(const double* forces);
     [[nodiscard]] std::string describe_not_finite(const CenterSet& set);
@@ -152,6 +154,7 @@ private:
 
     // On a device.
     std::int64_t list_number_ = 0;
+    bool list_is_new_ = false;
     std::vector<char> is_mapped_;  // [n_types + 1]^2: hybrid gave us the pair of types
     std::string device_summary_, printed_memory_;
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // pair_style mlip device cuda: which rank uses which device, and what the lack of a neighbour list means.
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <map>
 
@@ -101,7 +102,45 @@ void PairMLIP::refuse_what_needs_a_list() {
 void PairMLIP::update_list_number() {
     const bool rebuilt = neighbor->ago == 0 || neighbor->ncalls != n_list_builds_;
     n_list_builds_ = neighbor->ncalls;
-    if (rebuilt || species_changed_ || list_number_ == 0) ++list_number_;
+    list_is_new_ = rebuilt || species_changed_ || list_number_ == 0;
+    if (list_is_new_) ++list_number_;
+}
+
+/// After an evaluation: the pair that is furthest below its smallest distance in the training data, if any
+/// is.
+ClosePair PairMLIP::closest_on_device() {
+    const int n = tektite_model_n_elements(model_.get()), n_all = atom->nlocal + atom->nghost;
+    const auto n_pairs = static_cast<std::size_t>(n) * static_cast<std::size_t>(n);
+    std::vector<double> distances(n_pairs);
+    std::vector<int> centers(n_pairs);
+    const tektite_status status = tektite_closest_pairs(evaluator_.get(), distances.data(), centers.data());
+    if (status != 0) stop_for_engine(status);
+    ClosePair worst;
+    double margin = 0.0;
+    int species = -1;
+    for (int i = 0; i < n; ++i)
+        for (int j = 0; j < n; ++j) {
+            const auto p = static_cast<std::size_t>(i * n + j);
+            const double minimum = tektite_model_minimum_distance(model_.get(), i, j);
+            if (minimum <= 0.0 || distances[p] - minimum >= margin) continue;
+            margin = distances[p] - minimum;
+            worst = {centers[p], -1, distances[p], minimum};
+            species = j;
+        }
+    if (worst.first < 0) return worst;
+    // The device names one of the two; the other is its nearest neighbour of that species.
+    double nearest = DBL_MAX;
+    const double* a = atom->x[worst.first];
+    for (int j = 0; j < n_all; ++j) {
+        if (j == worst.first || species_[static_cast<std::size_t>(j)] != species) continue;
+        const double* b = atom->x[j];
+        const double dx = b[0] - a[0], dy = b[1] - a[1], dz = b[2] - a[2];
+        if (dx * dx + dy * dy + dz * dz >= nearest) continue;
+        nearest = dx * dx + dy * dy + dz * dz;
+        worst.second = j;
+    }
+    worst.distance = std::sqrt(nearest);
+    return worst;
 }
 
 /// One line a run: the path taken and how much of the device it takes.

@@ -74,3 +74,26 @@ def operations(sizes: dict[str, float], cutoff: float) -> float | None:
         spectrum = 6 * density * (sizes["n_radial"] + 1) / 2
         return edges * (30 + 6 * density) + spectrum + 4 * sizes["n_sparse"] * sizes["n_features"]
     return None
+
+
+def of_kernels(
+    sizes: dict[str, float], cutoff: float, skin: float, precision: str
+) -> dict[str, tuple[float, float]]:
+    """Operations and bytes of one thread (one centre) of the kernels that are counted, by name.
+
+    The counts at the heads of csrc/cuda/edges/edge_chunk.hpp and terms/ace/ace_kernels.hpp, for
+    forces without virials.
+    """
+    listed, edges = neighbors(cutoff + skin), neighbors(cutoff)
+    found = {
+        "GatherEdges": (8.0 * listed, 28.0 * listed + 28.0 * edges),
+        "ScatterEdges": (3.0 * edges, 52.0 * edges),
+    }
+    if "n_base" in sizes:
+        n, c, t, r = (sizes[k] for k in ("n_base", "n_columns", "n_terms", "n_rows"))
+        b = 8.0 if precision == "double" else 4.0
+        table = b * edges * (7 + sizes["l_max"] / 2) * c
+        found["AceForward"] = (edges * (30 + 10 * c + 4 * n), table)
+        found["AceProducts"] = (16 * t + 20 * r, b * (10 * t + 14 * r))
+        found["AceBackward"] = (edges * (18 * c + 8 * n), b * edges * (8 * c + 2 * n))
+    return found

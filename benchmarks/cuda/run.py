@@ -31,7 +31,7 @@ import speed
 from bundle import Bundle, Model, open_bundle
 from checks import Check
 from simulation import SimulationFailed
-from speed import Row
+from speed import Kernel, Row
 
 _LARGE = (10_000_000, 100_000_000, 150_000_000)
 
@@ -65,7 +65,7 @@ class Report:
     dry: bool
     checks: list[Check]
     rows: list[Row]
-    kernels: dict[str, Any]
+    kernels: list[Kernel]
     missing: list[str]
     seconds: float = 0.0
 
@@ -76,7 +76,7 @@ class Report:
             "machine": self.machine,
             "checks": [vars(c) for c in self.checks],
             "rates": [r.as_dict() for r in self.rows],
-            "kernels": self.kernels,
+            "kernels": [vars(k) for k in self.kernels],
             "missing": self.missing,
             "seconds": round(self.seconds, 1),
         }
@@ -166,6 +166,22 @@ def _large_systems(bundle: Bundle, sizes: Sizes, report: Report) -> None:
             break
 
 
+def _kernels(bundle: Bundle, sizes: Sizes, report: Report) -> None:
+    for model in bundle.models.values():
+        n_atoms = sizes.gap_atoms if model.name == "GAP" else sizes.atoms
+        for precision in ("mixed", "double"):
+            _say(f"kernels: {model.name}, {precision}, {n_atoms:,} atoms ...")
+            what = f"times of kernels of {model.name}, {precision}"
+            try:
+                found = speed.kernel_times(bundle, model, precision, n_atoms)
+            except SimulationFailed as error:
+                report.missing.append(f"{what}: {' '.join(str(error).split())[-300:]}")
+                continue
+            if not found:
+                report.missing.append(f"{what}: this device library does not give them")
+            report.kernels += found
+
+
 def _find_missing(report: Report, sizes: Sizes) -> None:
     """Name what the run was to find and has not found."""
     report.missing += [
@@ -185,8 +201,6 @@ def _find_missing(report: Report, sizes: Sizes) -> None:
             report.missing.append(f"a run of {n_atoms:,} atoms: not tried")
     if not any(r.arithmetic for r in report.rows):
         report.missing.append("fractions of the arithmetic limit: known for an H200 only")
-    if not report.kernels:
-        report.missing.append("times of the single kernels: the device library does not give them")
     if report.dry:
         report.missing.insert(0, "everything: a dry run measures nothing")
 
@@ -234,7 +248,20 @@ def _show(report: Report) -> str:
         )
     columns = ["model", "precision", "atoms", "ranks", "atom-steps/s", "target", "in pair style"]
     columns += ["of peak flops", "bytes/atom", "beyond x, f, edges"]
-    parts += ["", _table(columns, rows), "", *(f"missing: {text}" for text in report.missing)]
+    parts += ["", _table(columns, rows)]
+    kernels = [
+        [
+            f"{k.model}, {k.precision}: {k.name}",
+            "dry run" if report.dry else f"{k.share:.0%}",
+            "" if report.dry or k.operations is None else _number(k.operations),
+            "" if k.of_peak is None else f"{k.of_peak:.0%}",
+            "" if k.of_bandwidth is None else f"{k.of_bandwidth:.0%}",
+        ]
+        for k in report.kernels
+        if k.share >= 0.02
+    ]
+    columns = ["kernel", "of all kernels", "counted flops/s", "of peak", "of bandwidth"]
+    parts += ["", _table(columns, kernels), "", *(f"missing: {text}" for text in report.missing)]
     failed = sum(c.passed is False for c in report.checks)
     parts.append(f"{len(report.checks)} checks, {failed} failed; {report.seconds:.0f} s in all")
     return "\n".join(parts)
@@ -249,7 +276,7 @@ def _write(path: Path, text: str) -> None:
 def execute(bundle: Bundle, sizes: Sizes, dry: bool, json_path: Path | None) -> Report:
     """Do everything; what has been found so far is written after each part."""
     start = time.perf_counter()
-    report = Report(_machine(bundle), dry, [], [], {}, [])
+    report = Report(_machine(bundle), dry, [], [], [], [])
 
     def save() -> None:
         report.seconds = time.perf_counter() - start
@@ -284,10 +311,7 @@ def execute(bundle: Bundle, sizes: Sizes, dry: bool, json_path: Path | None) -> 
             bundle, first, sizes.drift_atoms, sizes.drift_ps, sizes.check_ranks
         ),
     )
-    for precision in ("mixed", "double"):
-        found = speed.kernel_times(bundle, first, precision, sizes.atoms)
-        if found:
-            report.kernels[f"{first.name}, {precision}"] = found
+    _kernels(bundle, sizes, report)
     _find_missing(report, sizes)
     save()
     return report

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bundle import Bundle, Model
 
@@ -65,6 +67,7 @@ class Run:
     steps: list[int] = field(default_factory=lambda: [0])  # of each run that is timed
     thermo: int = 10**9
     dump: bool = False  # positions and forces at the end, with all digits
+    kernel_times: bool = False  # of each kernel; everything is slower then
 
 
 @dataclass
@@ -87,6 +90,7 @@ class Observed:
     device: str  # "NVIDIA H200, ..., 1000000 centres in 8 chunks"
     device_bytes_per_atom: float
     rows: list[list[str]]  # of the dump: id, positions, forces, as printed, sorted by id
+    kernels: list[dict[str, Any]]  # kernel, launches, threads, seconds
     log: str
 
 
@@ -133,12 +137,13 @@ def simulate(bundle: Bundle, model: Model, run: Run) -> Observed:
             [str(bundle.folder / "bin" / "mpirun"), "-np", str(run.ranks)] if run.ranks > 1 else []
         )
         command = [*mpi, str(bundle.folder / "bin" / "lmp"), "-in", "in.run", "-log", "log"]
+        times = {"TEKTITE_CUDA_TIMES": str(folder / "times")} if run.kernel_times else {}
         with open(folder / "screen", "w") as screen:
             try:
                 done = subprocess.run(
                     command,
                     cwd=folder,
-                    env=bundle.environment(),
+                    env=bundle.environment() | times,
                     stdin=subprocess.DEVNULL,
                     stdout=screen,
                     stderr=subprocess.STDOUT,
@@ -152,10 +157,12 @@ def simulate(bundle: Bundle, model: Model, run: Run) -> Observed:
             raise SimulationFailed(errors[0] if errors else printed[-1000:])
         log = (folder / "log").read_text()
         dump = (folder / "forces.dump").read_text() if run.dump else ""
-    return _read(log, dump)
+        kernels = folder / "times"
+        lines = kernels.read_text().splitlines() if kernels.is_file() else []
+    return _read(log, dump, [json.loads(line) for line in lines])
 
 
-def _read(log: str, dump: str) -> Observed:
+def _read(log: str, dump: str, kernels: list[dict[str, Any]]) -> Observed:
     loops = []
     # One part for each table of thermodynamic output.
     for part in re.split(r"^ *Step ", log, flags=re.MULTILINE)[1:]:
@@ -192,5 +199,6 @@ def _read(log: str, dump: str) -> Observed:
         used[-1][0] if used else "",
         float(used[-1][1]) if used else 0.0,
         [line.split() for line in lines[first + 1 :]],
+        kernels,
         log,
     )

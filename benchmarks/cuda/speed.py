@@ -98,7 +98,58 @@ def largest_that_fits(note: str) -> int | None:
     return int(found.group(1).replace(",", "")) if found else None
 
 
-def kernel_times(bundle: Bundle, model: Model, precision: str, n_atoms: int) -> dict[str, Any]:
-    """Not measured unless the device library can time its kernels."""
-    del bundle, model, precision, n_atoms
-    return {}
+@dataclass
+class Kernel:
+    """Time and counted work of one kernel in a few steps."""
+
+    model: str
+    precision: str
+    name: str
+    seconds: float
+    share: float  # of the time in all kernels
+    launches: int
+    threads: int
+    operations: float | None = None  # a second; None: not counted
+    bytes: float | None = None  # a second
+    of_peak: float | None = None  # of an H200's arithmetic
+    of_bandwidth: float | None = None
+
+
+def kernel_times(bundle: Bundle, model: Model, precision: str, n_atoms: int) -> list[Kernel]:
+    """Time every kernel alone, in ten steps on one rank; the slowest first.
+
+    Raises
+    ------
+    SimulationFailed
+        With LAMMPS's error message.
+    """
+    skin = 1.0
+    run = Run(
+        Crystal.with_atoms(n_atoms),
+        settings=f"device cuda precision {precision}",
+        skin=skin,
+        temperature=600.0,
+        steps=[10],
+        kernel_times=True,
+    )
+    seen = simulate(bundle, model, run)
+    sums: dict[str, Kernel] = {}
+    for entry in seen.kernels:
+        name = entry["kernel"]
+        kernel = sums.setdefault(name, Kernel(model.name, precision, name, 0.0, 0.0, 0, 0))
+        kernel.seconds += entry["seconds"]
+        kernel.launches += entry["launches"]
+        kernel.threads += entry["threads"]
+    total = sum(kernel.seconds for kernel in sums.values())
+    counted = counts.of_kernels(model.counts, model.cutoff, skin, precision)
+    for kernel in sums.values():
+        kernel.share = kernel.seconds / total
+        work = counted.get(kernel.name.partition("<")[0])
+        if work is None or kernel.seconds == 0:
+            continue
+        kernel.operations = work[0] * kernel.threads / kernel.seconds
+        kernel.bytes = work[1] * kernel.threads / kernel.seconds
+        if "H200" in seen.device:
+            kernel.of_peak = kernel.operations / counts.H200[precision]
+            kernel.of_bandwidth = kernel.bytes / counts.H200["bytes"]
+    return sorted(sums.values(), key=lambda kernel: -kernel.seconds)

@@ -328,4 +328,15 @@ tektite_status tektite_evaluate_open(tektite_evaluator* evaluator, const tektite
     });
 }
 
+tektite_status tektite_closest_pairs(tektite_evaluator* evaluator, double* distances, int32_t* centers) {
+    return guarded([&] {
+        require(evaluator != nullptr, "tektite_closest_pairs: evaluator is NULL");
+        require(distances != nullptr && centers != nullptr, "tektite_closest_pairs: a result is NULL");
+        if (!evaluator->on_device)
+            throw Error(ErrorCode::unsupported, "tektite_closest_pairs: the model is not on a device");
+        const std::size_t n = evaluator->on_device->info().elements.size();
+        evaluator->on_device->closest_pairs(*evaluator->workspace, {distances, n * n}, {centers, n * n});
+    });
+}
+
 }  // extern "C"

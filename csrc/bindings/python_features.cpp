@@ -42,7 +42,7 @@ struct Reader {
 };
 
 /// For each centre element: n_base, complex A_nlm (m >= 0) of all neighbour species; n_columns, those of the
-/// largest radial table; n_rows and n_terms of the product graph; n_density.
+/// largest radial table; n_rows and n_terms of the product graph; n_density; l_max.
 std::vector<py::dict> ace_sizes(const std::string& path) {
     const ModelFile file = read_model_file(path);
     const ace::Parameters parameters =
@@ -59,6 +59,7 @@ std::vector<py::dict> ace_sizes(const std::string& path) {
         entry["n_rows"] = center.graph.rows.size();
         entry["n_terms"] = center.graph.others.size();
         entry["n_density"] = center.graph.n_density;
+        entry["l_max"] = center.base.l_max;
         sizes.push_back(std::move(entry));
     }
     return sizes;

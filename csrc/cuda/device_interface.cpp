@@ -180,6 +180,15 @@ tektite_status evaluate_cluster(tektite_cuda_workspace* workspace, const tektite
     });
 }
 
+tektite_status closest_pairs(tektite_cuda_workspace* workspace, double* distances, int32_t* centers) {
+    return guarded([&] {
+        require(workspace != nullptr && distances != nullptr && centers != nullptr,
+                "closest_pairs: an argument is NULL");
+        const std::size_t n = workspace->evaluator->n_elements();
+        workspace->evaluator->closest_pairs({distances, n * n}, {centers, n * n});
+    });
+}
+
 }  // namespace
 
 extern "C" const tektite_cuda_function_table* tektite_cuda_functions(int interface_version) {
@@ -189,6 +198,6 @@ extern "C" const tektite_cuda_function_table* tektite_cuda_functions(int interfa
                                                    model_free,       workspace_create,
                                                    workspace_free,   workspace_description,
                                                    workspace_memory, evaluate_open,
-                                                   evaluate_cluster};
+                                                   evaluate_cluster, closest_pairs};
     return interface_version == TEKTITE_CUDA_INTERFACE_VERSION ? &table : nullptr;
 }

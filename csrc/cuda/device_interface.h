@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes. */
-#define TEKTITE_CUDA_INTERFACE_VERSION 1
+#define TEKTITE_CUDA_INTERFACE_VERSION 2
 
 typedef struct tektite_cuda_model tektite_cuda_model;
 typedef struct tektite_cuda_workspace tektite_cuda_workspace;
@@ -62,6 +62,8 @@ typedef struct {
                                     const tektite_cuda_open_cluster* cluster, const tektite_results* results);
     tektite_status (*evaluate_cluster)(tektite_cuda_workspace* workspace, const tektite_cluster* cluster,
                                        const tektite_results* results);
+    /* See tektite::DevicePotential::closest_pairs. [n_elements][n_elements] each. */
+    tektite_status (*closest_pairs)(tektite_cuda_workspace* workspace, double* distances, int32_t* centers);
 } tektite_cuda_function_table;
 
 /* The table, or NULL if the library does not speak this version of the interface. The type of the one symbol

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/model_file_json.hpp"
+#include "cuda/edges/closest_pairs.hpp"
 #include "cuda/evaluator.hpp"
 #include "models/registry.hpp"
 
@@ -298,6 +300,23 @@ void Evaluator::evaluate(const OpenCluster& cluster, const Results& results) {
 
 void Evaluator::evaluate(const Cluster& cluster, const Results& results) {
     run(cluster.n_atoms(), results, [&] { list_.update(cluster, model_->cutoffs); });
+}
+
+void Evaluator::closest_pairs(std::span<double> distances, std::span<std::int32_t> centers) {
+    std::vector<std::int64_t> keys(distances.size(), no_pair);
+    if (list_.n_rows() > 0) {
+        DeviceArray<std::int64_t> on_device(context_);
+        on_device.upload(keys.data(), keys.size());
+        const int n_species = static_cast<int>(model_->elements.size());
+        launch(context_, list_.n_rows(), FindClosestPairs{list_.rows(), n_species, on_device.data()});
+        context_.download(keys.data(), on_device.data(), keys.size() * sizeof(std::int64_t));
+    }
+    for (std::size_t p = 0; p < keys.size(); ++p) {
+        const bool any = keys[p] != no_pair;
+        distances[p] = any ? std::sqrt(static_cast<double>(keys[p] >> 32) / squared_distance_units)
+                           : std::numeric_limits<double>::infinity();
+        centers[p] = any ? static_cast<std::int32_t>(keys[p] & 0xffffffff) : -1;
+    }
 }
 
 std::string Evaluator::description() const {

@@ -39,7 +39,11 @@ public:
     /// As Potential::evaluate().
     void evaluate(const Cluster& cluster, const Results& results);
 
+    /// As DevicePotential::closest_pairs().
+    void closest_pairs(std::span<double> distances, std::span<std::int32_t> centers);
+
     [[nodiscard]] std::string description() const;
+    [[nodiscard]] std::size_t n_elements() const { return model_->elements.size(); }
     [[nodiscard]] std::size_t memory() const { return context_.memory(); }
     /// Times that a neighbour list was made, for tests.
     [[nodiscard]] std::int64_t n_builds() const { return list_.n_builds(); }

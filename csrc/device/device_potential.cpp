@@ -137,6 +137,17 @@ public:
         require_success(library_, library_.evaluate_open(handle_of(workspace), &c, &r));
     }
 
+    void closest_pairs(Workspace& workspace, std::span<double> distances,
+                       std::span<std::int32_t> centers) const override {
+        const std::size_t n = info_.elements.size() * info_.elements.size();
+        if (distances.size() != n || centers.size() != n)
+            throw Error(ErrorCode::invalid_argument, "closest_pairs: " + std::to_string(n) +
+                                                         " values are expected for " +
+                                                         std::to_string(info_.elements.size()) + " elements");
+        require_success(library_,
+                        library_.closest_pairs(handle_of(workspace), distances.data(), centers.data()));
+    }
+
 private:
     [[nodiscard]] tektite_cuda_workspace* handle_of(Workspace& workspace) const {
         const auto* own = dynamic_cast<DeviceWorkspace*>(&workspace);

@@ -3,7 +3,7 @@
 // the device's code. It keeps to the contract of device_interface.h and insists that hosts do. The
 // environment variable TEKTITE_DEVICE_DOUBLE makes it fail: no-driver, no-card, out-of-memory, device-lost,
 // other-version, other-interface.
-#include <array>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -32,6 +32,7 @@ struct tektite_cuda_workspace {
     // What may change with a new list only.
     std::int64_t list_number = 0, n_atoms = -1, n_centers = -1;
     std::vector<std::int32_t> centers, species;
+    std::vector<double> positions;  // of the last evaluation
 };
 
 namespace {
@@ -112,6 +113,7 @@ void evaluate_open(tektite_cuda_workspace& w, const tektite_open_cluster& c, con
     w.n_atoms = c.n_atoms;
     w.n_centers = c.n_centers;
     w.species.assign(c.species, c.species + n);
+    w.positions.assign(c.positions, c.positions + 3 * n);
     w.centers.clear();
     for (std::int32_t i = 0; i < c.n_centers; ++i)
         if (c.species[i] >= 0) w.centers.push_back(i);
@@ -139,6 +141,33 @@ void evaluate_cluster(tektite_cuda_workspace& w, const tektite_cluster& c, const
         cluster.shift_vectors = {c.shift_vectors, static_cast<std::size_t>(3 * c.n_shifts)};
     }
     w.potential->evaluate(cluster, spans(results, c.n_atoms), *w.engine);
+}
+
+void closest_pairs(const tektite_cuda_workspace& w, double* distances, std::int32_t* centers) {
+    const std::size_t n_species = w.potential->info().elements.size();
+    std::fill_n(distances, n_species * n_species, std::numeric_limits<double>::infinity());
+    std::fill_n(centers, n_species * n_species, -1);
+    const auto shifts = w.list.shift_vectors();
+    for (const std::int32_t i : w.centers) {
+        const auto row = w.list.neighbors(static_cast<std::size_t>(i));
+        const auto row_shifts = w.list.shifts(static_cast<std::size_t>(i));
+        for (std::size_t k = 0; k < row.size(); ++k) {
+            const auto j = static_cast<std::size_t>(row[k]), shift = static_cast<std::size_t>(row_shifts[k]);
+            if (w.species[j] < 0) continue;
+            double r2 = 0;
+            for (std::size_t d = 0; d < 3; ++d) {
+                const double x = w.positions[3 * j + d] + shifts[3 * shift + d] -
+                                 w.positions[3 * static_cast<std::size_t>(i) + d];
+                r2 += x * x;
+            }
+            const std::size_t p =
+                static_cast<std::size_t>(w.species[static_cast<std::size_t>(i)]) * n_species +
+                static_cast<std::size_t>(w.species[j]);
+            if (std::sqrt(r2) >= distances[p]) continue;
+            distances[p] = std::sqrt(r2);
+            centers[p] = i;
+        }
+    }
 }
 
 tektite_cuda_function_table make_table() {
@@ -195,6 +224,9 @@ tektite_cuda_function_table make_table() {
     t.evaluate_cluster = [](tektite_cuda_workspace* w, const tektite_cluster* cluster,
                             const tektite_results* results) {
         return guarded([&] { evaluate_cluster(*w, *cluster, *results); });
+    };
+    t.closest_pairs = [](tektite_cuda_workspace* w, double* distances, std::int32_t* centers) {
+        return guarded([&] { closest_pairs(*w, distances, centers); });
     };
     return t;
 }

@@ -230,7 +230,8 @@ static void on_a_device(const char* path, tektite_evaluator* cpu) {
     tektite_evaluator* evaluator = NULL;
     tektite_open_cluster cluster = make_open_cluster();
     tektite_results results;
-    double energy = 0, energy_error, force_error;
+    double energy = 0, energy_error, force_error, distances[4];
+    int32_t closest[4];
     char name[64];
     int count = 0, n = 0, passed = 0;
     memset(&results, 0, sizeof results);
@@ -263,6 +264,12 @@ static void on_a_device(const char* path, tektite_evaluator* cpu) {
     CHECK(fabs(energy - energy_of(cpu)) < 1e-10 && fabs(energy_of(evaluator) - energy) < 1e-10);
     CHECK(strstr(tektite_evaluator_description(evaluator), "3 centres") != NULL);
     CHECK(tektite_evaluator_memory(evaluator) > 0);
+    CHECK(tektite_closest_pairs(evaluator, distances, closest) == 0);
+    CHECK(fabs(distances[1] - sqrt(1.7 * 1.7 + 0.3 * 0.3)) < 1e-6 && closest[1] == 0 && closest[2] == 1);
+    CHECK(isinf(distances[3]) && closest[3] == -1);
+    CHECK_FAILS(tektite_closest_pairs(evaluator, NULL, closest), INVALID, "a result is NULL");
+    CHECK_FAILS(tektite_closest_pairs(NULL, distances, closest), INVALID, "evaluator is NULL");
+    CHECK_FAILS(tektite_closest_pairs(cpu, distances, closest), UNSUPPORTED, "not on a device");
     CHECK_FAILS(tektite_evaluate_open(evaluator, NULL, &results), INVALID, "cluster is NULL");
     CHECK_FAILS(tektite_evaluate_open(evaluator, &cluster, NULL), INVALID, "results is NULL");
 #define CHECK_OPEN_REFUSED(field, value, text) \

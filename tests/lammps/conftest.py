@@ -12,7 +12,7 @@ from ase import Atoms
 
 sys.path.append(str(Path(__file__).parents[1] / "python"))
 
-from random_models import MODELS, random_ace
+from random_models import MODELS, morse_table, random_ace
 from tektite import modelfile
 from tektite.references import default_references
 
@@ -53,3 +53,13 @@ def crystal() -> Atoms:
     symbols[np.random.default_rng(3).permutation(64)[:24]] = "O"
     atoms.symbols = list(symbols)
     return atoms
+
+
+@pytest.fixture
+def with_minimum(tmp_path: Path) -> Path:
+    """A model that knows the closest pairs of its training data."""
+    metadata, arrays = morse_table(["Si", "O"])
+    metadata["minimum_distances"] = [[2.0, 1.8], [1.8, 1.9]]
+    modelfile.write(tmp_path / "known.mlip", metadata, arrays, [])
+    assert modelfile.load(tmp_path / "known.mlip").minimum_distances[0, 1] == 1.8
+    return tmp_path / "known.mlip"

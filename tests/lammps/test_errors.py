@@ -200,16 +200,6 @@ def test_force_not_finite(tmp_path: Path) -> None:
     assert "17 (Si)" in log and "23 (O)" in log and "0.001 angstrom apart" in log
 
 
-@pytest.fixture
-def with_minimum(tmp_path: Path) -> Path:
-    """A model that knows the closest pairs of its training data."""
-    metadata, arrays = morse_table(["Si", "O"])
-    metadata["minimum_distances"] = [[2.0, 1.8], [1.8, 1.9]]
-    modelfile.write(tmp_path / "known.mlip", metadata, arrays, [])
-    assert modelfile.load(tmp_path / "known.mlip").minimum_distances[0, 1] == 1.8
-    return tmp_path / "known.mlip"
-
-
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_closer_than_training(ranks: int, with_minimum: Path, tmp_path: Path) -> None:
     """Two atoms fly together: one warning that names step, ids, elements, distance; a count."""

@@ -251,6 +251,19 @@ def test_same_place(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> 
     assert re.search(r"atoms (13|41) \(\w+\) and (13|41) \(\w+\) are at the same place", log)
 
 
+def test_closer_than_training(with_minimum: Path, tmp_path: Path) -> None:
+    """The same warning as on the CPU."""
+    places = [[1, 1, 1], [2.9, 1, 1], [4, 4, 4], [5.7, 4, 4]]
+    atoms = Atoms("Si2OSi", places, cell=[12, 12, 12], pbc=True)
+    setup = setup_commands(data_file(tmp_path / "data", atoms, TYPES), atoms)
+    said = []
+    for settings, ranks in (("", 1), ("device cuda", 1), ("device cuda", 4)):
+        log = run(tmp_path, f"{setup}{mlip(with_minimum, TYPES, settings)}run 0\n", ranks=ranks)
+        said.append(re.findall(r"WARNING: Pair style mlip: (.*extrapolates)", log))
+    assert len(said[0]) == 1 and re.search(r"atoms [12] .* [12] .* are 1.9 ang.* is 2:", said[0][0])
+    assert said[1] == said[0] and len(said[2]) == 1
+
+
 def test_repeated_pair_style(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
     """The coefficients stay; the model moves between CPU and device."""
     setup = setup_commands(data_file(tmp_path / "data", crystal, TYPES), crystal)

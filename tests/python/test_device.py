@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 from pathlib import Path
@@ -212,6 +213,33 @@ def test_doctor(only_double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "note no GPU can be used: there is no CUDA driver on this machine" in said
     monkeypatch.setenv("TEKTITE_CUDA_LIBRARY", "/nowhere.so")
     assert "note no GPU can be used: there is no device library /nowhere.so" in _doctor()
+
+
+def test_kernel_times(
+    device_kind: str, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What benchmarks read: every kernel, with one thread a centre."""
+    if device_kind == "double":
+        pytest.skip("the double has no kernels")
+    path = tmp_path / "times"
+    monkeypatch.setenv("TEKTITE_CUDA_TIMES", str(path))
+    potential = tektite.load(model_folder / "ace-Si.mlip", "cuda")
+    evaluator = potential.make_evaluator()
+    atoms = crystal()
+    for _ in range(3):
+        evaluator.evaluate(atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+    assert not path.exists()
+    del evaluator
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    forward = next(line for line in lines if line["kernel"].startswith("AceForward<double"))
+    assert (forward["launches"], forward["threads"]) == (3, 3 * len(atoms))
+    assert {line["kernel"].partition("<")[0] for line in lines} >= {
+        "GatherEdges",
+        "AceProducts",
+        "AceBackward",
+        "ScatterEdges",
+    }
+    assert all(line["seconds"] >= 0 for line in lines)
 
 
 def test_this_machine(only_double: None, morse_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

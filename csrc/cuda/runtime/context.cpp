@@ -10,4 +10,16 @@ DeviceMemoryError::DeviceMemoryError(std::size_t wanted_bytes, std::size_t avail
       wanted(wanted_bytes),
       available(available_bytes) {}
 
+void Context::kernel_begins() {
+    if (times_ == nullptr) return;
+    synchronize();
+    times_->begin();
+}
+
+void Context::kernel_ends(const std::type_info& kernel, std::int64_t n_threads) {
+    if (times_ == nullptr) return;
+    synchronize();
+    times_->end(kernel, n_threads);
+}
+
 }  // namespace tektite::cuda

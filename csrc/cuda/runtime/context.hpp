@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "cuda/runtime/kernel_times.hpp"
 #include "tektite/error.hpp"
 
 namespace tektite::cuda {
@@ -60,12 +61,16 @@ public:
     [[nodiscard]] const std::string& name() const { return name_; }
     /// The stream, for launch() and what is built on it.
     [[nodiscard]] void* stream() const;
+    /// launch() calls these around each kernel; they do nothing unless times are wanted (see KernelTimes).
+    void kernel_begins();
+    void kernel_ends(const std::type_info& kernel, std::int64_t n_threads);
 
 private:
     struct Implementation;
     std::unique_ptr<Implementation> implementation_;
     std::string name_;
     std::size_t held_ = 0;
+    std::unique_ptr<KernelTimes> times_ = KernelTimes::make();
 };
 
 /// n values of T in device memory. Grows, never shrinks; growing loses the values.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <typeinfo>
 
 #include "base/host_device.hpp"
 #include "cuda/runtime/context.hpp"
@@ -34,16 +35,21 @@ void check_launch();
 template <typename Kernel>
 void launch(Context& context, std::int64_t n, const Kernel& kernel) {
     if (n == 0) return;
+    context.kernel_begins();
     const auto blocks = static_cast<unsigned>((n + threads_per_block - 1) / threads_per_block);
     run_kernel<<<blocks, threads_per_block, 0, static_cast<cudaStream_t>(context.stream())>>>(n, kernel);
     check_launch();
+    context.kernel_ends(typeid(Kernel), n);
 }
 
 #else
 
 template <typename Kernel>
-void launch(Context&, std::int64_t n, const Kernel& kernel) {
+void launch(Context& context, std::int64_t n, const Kernel& kernel) {
+    if (n == 0) return;
+    context.kernel_begins();
     for (std::int64_t thread = 0; thread < n; ++thread) kernel(thread);
+    context.kernel_ends(typeid(Kernel), n);
 }
 
 #endif

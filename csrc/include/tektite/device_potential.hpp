@@ -70,6 +70,12 @@ public:
     /// force is too large; Error(internal) with the driver's message if the device fails (it must not be used
     /// afterwards).
     virtual void evaluate(const OpenCluster& cluster, const Results& results, Workspace& workspace) const = 0;
+    /// The closest pair of each two species among centres and their neighbours at the last evaluation of an
+    /// OpenCluster: distances[n_elements][n_elements] (angstrom, to 1e-6, centre first; infinity: none within
+    /// the list) and the atom that is the centre (-1: none). Costs about as much as reading the list once.
+    /// Throws Error(invalid_argument) on wrong sizes or a workspace of another model.
+    virtual void closest_pairs(Workspace& workspace, std::span<double> distances,
+                               std::span<std::int32_t> centers) const = 0;
     /// "NVIDIA H200, sm_90, 132 multiprocessors, device 0"
     [[nodiscard]] virtual const std::string& device_name() const = 0;
 };

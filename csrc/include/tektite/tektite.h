@@ -127,6 +127,10 @@ TEKTITE_API tektite_status tektite_evaluate(tektite_evaluator* evaluator, const 
 TEKTITE_API tektite_status tektite_evaluate_open(tektite_evaluator* evaluator,
                                                  const tektite_open_cluster* cluster,
                                                  const tektite_results* results);
+/* See tektite::DevicePotential::closest_pairs: distances and centers, [n_elements][n_elements] each, of the last
+ * tektite_evaluate_open. */
+TEKTITE_API tektite_status tektite_closest_pairs(tektite_evaluator* evaluator, double* distances,
+                                                 int32_t* centers);
 
 #ifdef __cplusplus
 }
