@@ -46,6 +46,7 @@ class Bundle:
         env["PATH"] = f"{self.folder / 'bin'}:{env['PATH']}"
         env["LAMMPS_PLUGIN_PATH"] = str(self.folder / "plugin")
         env["OMP_NUM_THREADS"] = "1"
+        env["HYDRA_LAUNCHER"] = "fork"  # no ssh, no names of hosts
         return env
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Operations and bytes of one evaluation, counted from the model: what rates are compared with.
 
-What the algorithm needs, whatever the compiler makes of it; a multiply-add counts as two. For ACE
-these are the counts at the head of csrc/cuda/terms/ace/ace_kernels.hpp, forward and backward.
+What the algorithm needs, whatever the compiler makes of it; a multiply-add counts as two.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ def of_model(potential: Any) -> dict[str, float]:
     """Sizes of a model of one element that the counts need; empty if its family is not counted.
 
     ACE: n_base (complex A_nlm with m >= 0), n_columns (radial functions), n_rows and n_terms (of
-    the product graph), n_density. GAP: n_sparse, n_features, n_radial, n_harmonics of the first
-    SOAP term.
+    the product graph), n_density, l_max. GAP: n_sparse, n_features, n_radial, n_harmonics of the
+    first SOAP term.
     """
     from tektite import _core
 
@@ -57,43 +56,56 @@ def of_model(potential: Any) -> dict[str, float]:
     return {}
 
 
-def operations(sizes: dict[str, float], cutoff: float) -> float | None:
-    """Floating-point operations of energy and forces of an atom in the perfect crystal.
-
-    None if the family is not counted.
-    """
-    edges = neighbors(cutoff)
-    if "n_base" in sizes:
-        n_base, columns = sizes["n_base"], sizes["n_columns"]
-        per_edge = 30 + 28 * columns + 12 * n_base
-        graph = 16 * sizes["n_terms"] + 20 * sizes["n_rows"]
-        return edges * per_edge + graph
-    if "n_sparse" in sizes:
-        density = sizes["n_radial"] * sizes["n_harmonics"]
-        # Density and its gradient; power spectrum there and back; kernel there and back.
-        spectrum = 6 * density * (sizes["n_radial"] + 1) / 2
-        return edges * (30 + 6 * density) + spectrum + 4 * sizes["n_sparse"] * sizes["n_features"]
-    return None
-
-
 def of_kernels(
     sizes: dict[str, float], cutoff: float, skin: float, precision: str
-) -> dict[str, tuple[float, float]]:
-    """Operations and bytes of one thread (one centre) of the kernels that are counted, by name.
+) -> dict[str, tuple[float, float, str]]:
+    """Operations, bytes and arithmetic of one thread of the kernels that are counted, by name.
 
-    The counts at the heads of csrc/cuda/edges/edge_chunk.hpp and terms/ace/ace_kernels.hpp, for
-    forces without virials.
+    A thread is a centre in the perfect crystal. The counts at the heads of edges/edge_chunk.hpp,
+    terms/ace/ace_kernels.hpp and terms/gap/gap_kernels.hpp in csrc/cuda, for forces without
+    virials; arithmetic: "double" or "mixed".
     """
     listed, edges = neighbors(cutoff + skin), neighbors(cutoff)
+    b = 8.0 if precision == "double" else 4.0
     found = {
-        "GatherEdges": (8.0 * listed, 28.0 * listed + 28.0 * edges),
-        "ScatterEdges": (3.0 * edges, 52.0 * edges),
+        "GatherEdges": (8.0 * listed, 28.0 * listed + 28.0 * edges, "double"),
+        "ScatterEdges": (3.0 * edges, 52.0 * edges, "double"),
     }
     if "n_base" in sizes:
         n, c, t, r = (sizes[k] for k in ("n_base", "n_columns", "n_terms", "n_rows"))
-        b = 8.0 if precision == "double" else 4.0
         table = b * edges * (7 + sizes["l_max"] / 2) * c
-        found["AceForward"] = (edges * (30 + 10 * c + 4 * n), table)
-        found["AceProducts"] = (16 * t + 20 * r, b * (10 * t + 14 * r))
-        found["AceBackward"] = (edges * (18 * c + 8 * n), b * edges * (8 * c + 2 * n))
+        found["AceForward"] = (edges * (30 + 10 * c + 4 * n), table, precision)
+        found["AceProducts"] = (16 * t + 20 * r, b * (10 * t + 14 * r), precision)
+        found["AceBackward"] = (
+            edges * (18 * c + 8 * n),
+            b * edges * (8 * c + 2 * n),
+            precision,
+        )
+    if "n_sparse" in sizes:
+        m, d, k, h = (sizes[key] for key in ("n_sparse", "n_features", "n_radial", "n_harmonics"))
+        l_max = h**0.5 - 1
+        found["SoapForward"] = (
+            edges * (10 * k * (l_max + 1) + 2 * k * h) + k**2 * h,
+            b * (edges * k * (h + l_max) + k**2 * h / 2),
+            precision,
+        )
+        found["SparsePredict"] = (4 * m * d + 5 * m, m / 24 * d * (b + 16), "double")
+        found["SoapBackward"] = (
+            edges * (18 * k * (l_max + 1) + 4 * k * h) + 2 * k**2 * h,
+            b * (edges * k * h + k**2 * h),
+            precision,
+        )
     return found
+
+
+def least_seconds(
+    sizes: dict[str, float], cutoff: float, skin: float, precision: str
+) -> float | None:
+    """Seconds that an H200 at its peak rates needs for the counted operations of an atom.
+
+    None if the family is not counted.
+    """
+    if not sizes:
+        return None
+    counted = of_kernels(sizes, cutoff, skin, precision).values()
+    return sum(work[0] / H200[work[2]] for work in counted)

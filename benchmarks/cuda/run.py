@@ -8,20 +8,22 @@ python benchmarks/cuda/run.py build/cuda-benchmark.tar.xz --json results.json
 python benchmarks/cuda/run.py BUNDLE --dry-run                     tiny systems; nothing is measured
 
 The bundle holds LAMMPS, MPI, Tektite with its device library, and the models. The short table comes
-last, and with --json as JSON, too. What could not be measured is named as missing.
+last, and with --json as JSON, too. What could not be measured is named as missing; after --minutes
+nothing new is begun. Where one run must be shorter, name the parts: --parts checks rates.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ from checks import Check
 from simulation import SimulationFailed
 from speed import Kernel, Row
 
+# In this order: what matters most comes first.
+_PARTS = ("checks", "rates", "large", "kernels", "drift")
 _LARGE = (10_000_000, 100_000_000, 150_000_000)
 
 
@@ -53,7 +57,7 @@ class Sizes:
     repeats: int
 
 
-_FULL = Sizes(1000, 4, 100, 4096, 10.0, 1_000_000, 250_000, _LARGE, (1, 4, 8), 20, 5)
+_FULL = Sizes(1000, 4, 100, 2000, 5.0, 1_000_000, 100_000, _LARGE, (1, 4), 10, 5)
 _DRY = Sizes(64, 1, 2, 64, 0.02, 64, 64, (216,), (1,), 2, 3)
 
 
@@ -68,6 +72,15 @@ class Report:
     kernels: list[Kernel]
     missing: list[str]
     seconds: float = 0.0
+    deadline: float = math.inf  # of time.perf_counter()
+
+    def begin(self, what: str) -> bool:
+        """Say what comes next; False, and missing, if the time is up."""
+        if time.perf_counter() > self.deadline:
+            self.missing.append(f"{what}: the time was up (--minutes)")
+            return False
+        print(f"{what} ...", file=sys.stderr, flush=True)
+        return True
 
     def as_json(self) -> str:
         """All of it, with every single time."""
@@ -104,13 +117,10 @@ def _machine(bundle: Bundle) -> dict[str, str]:
     return described
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def _guarded(report: Report, what: str, action: Callable[[], list[Check]]) -> None:
     """Run checks; one that cannot run has failed, and the others go on."""
-    _say(f"{what} ...")
+    if not report.begin(what):
+        return
     try:
         report.checks += action()
     except SimulationFailed as error:
@@ -135,7 +145,10 @@ def _rates(bundle: Bundle, sizes: Sizes, report: Report) -> None:
         tried = sizes.ranks if model.name not in best_ranks else (best_ranks[model.name],)
         rows = []
         for ranks in tried:
-            _say(f"rate: {model.name}, {precision}, {n_atoms:,} atoms, {ranks} ranks ...")
+            if not report.begin(
+                f"rate: {model.name}, {precision}, {n_atoms:,} atoms, {ranks} ranks"
+            ):
+                continue
             rows.append(
                 speed.measure(
                     bundle,
@@ -159,7 +172,8 @@ def _large_systems(bundle: Bundle, sizes: Sizes, report: Report) -> None:
     model = bundle.models.get("bench-standard") or next(iter(bundle.models.values()))
     ranks = min(16, len(os.sched_getaffinity(0)))
     for n_atoms in sizes.large:
-        _say(f"large: {model.name}, mixed, {n_atoms:,} atoms, {ranks} ranks ...")
+        if not report.begin(f"large: {model.name}, mixed, {n_atoms:,} atoms, {ranks} ranks"):
+            continue
         row = speed.measure(bundle, model, "mixed", n_atoms, ranks, steps=2, repeats=3, skin=0.5)
         report.rows.append(row)
         if row.rate is None:
@@ -170,8 +184,9 @@ def _kernels(bundle: Bundle, sizes: Sizes, report: Report) -> None:
     for model in bundle.models.values():
         n_atoms = sizes.gap_atoms if model.name == "GAP" else sizes.atoms
         for precision in ("mixed", "double"):
-            _say(f"kernels: {model.name}, {precision}, {n_atoms:,} atoms ...")
-            what = f"times of kernels of {model.name}, {precision}"
+            what = f"times of kernels: {model.name}, {precision}, {n_atoms:,} atoms"
+            if not report.begin(what):
+                continue
             try:
                 found = speed.kernel_times(bundle, model, precision, n_atoms)
             except SimulationFailed as error:
@@ -182,22 +197,22 @@ def _kernels(bundle: Bundle, sizes: Sizes, report: Report) -> None:
             report.kernels += found
 
 
-def _find_missing(report: Report, sizes: Sizes) -> None:
+def _find_missing(bundle: Bundle, sizes: Sizes, report: Report, parts: Sequence[str]) -> None:
     """Name what the run was to find and has not found."""
+    report.missing += [f"{part}: left out (--parts)" for part in _PARTS if part not in parts]
     report.missing += [
         f"rate of {r.model}, {r.precision}, {r.atoms:,} atoms, {r.ranks} ranks: {r.note}"
         for r in report.rows
         if r.rate is None
     ]
-    done = {r.model for r in report.rows}
     report.missing += [
         f"rates of {name}: the model is not in the bundle"
         for name in ("XPOT-Si", "bench-standard", "GAP")
-        if name not in done
+        if name not in bundle.models
     ]
-    sizes_done = [r.atoms for r in report.rows]
+    tried = [r.atoms for r in report.rows]
     for n_atoms in sizes.large:
-        if not any(n >= 0.9 * n_atoms for n in sizes_done):
+        if not any(n >= 0.9 * n_atoms for n in tried):
             report.missing.append(f"a run of {n_atoms:,} atoms: not tried")
     if not any(r.arithmetic for r in report.rows):
         report.missing.append("fractions of the arithmetic limit: known for an H200 only")
@@ -273,16 +288,7 @@ def _write(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def execute(bundle: Bundle, sizes: Sizes, dry: bool, json_path: Path | None) -> Report:
-    """Do everything; what has been found so far is written after each part."""
-    start = time.perf_counter()
-    report = Report(_machine(bundle), dry, [], [], [], [])
-
-    def save() -> None:
-        report.seconds = time.perf_counter() - start
-        if json_path is not None:
-            _write(json_path, report.as_json())
-
+def _check(bundle: Bundle, sizes: Sizes, report: Report) -> None:
     for model in bundle.models.values():
         _guarded(
             report,
@@ -291,7 +297,6 @@ def execute(bundle: Bundle, sizes: Sizes, dry: bool, json_path: Path | None) -> 
                 bundle, model, sizes.check_atoms, sizes.check_ranks
             ),
         )
-        save()
     first = next(iter(bundle.models.values()))
     _guarded(
         report,
@@ -300,19 +305,49 @@ def execute(bundle: Bundle, sizes: Sizes, dry: bool, json_path: Path | None) -> 
             bundle, first, sizes.check_atoms, sizes.check_ranks, sizes.check_steps
         ),
     )
-    _rates(bundle, sizes, report)
-    save()
-    _large_systems(bundle, sizes, report)
-    save()
+
+
+def _drift(bundle: Bundle, sizes: Sizes, report: Report) -> None:
+    first = next(iter(bundle.models.values()))
     _guarded(
         report,
         f"{first.name}: NVE",
         lambda: checks.drift_and_averages(
-            bundle, first, sizes.drift_atoms, sizes.drift_ps, sizes.check_ranks
+            bundle, first, sizes.drift_atoms, sizes.drift_ps, 2 * sizes.check_ranks
         ),
     )
-    _kernels(bundle, sizes, report)
-    _find_missing(report, sizes)
+
+
+def execute(
+    bundle: Bundle,
+    sizes: Sizes,
+    *,
+    dry: bool,
+    parts: Sequence[str],
+    minutes: float,
+    json_path: Path | None,
+) -> Report:
+    """Do the parts; what has been found so far is written after each."""
+    start = time.perf_counter()
+    report = Report(_machine(bundle), dry, [], [], [], [], deadline=start + 60 * minutes)
+
+    def save() -> None:
+        report.seconds = time.perf_counter() - start
+        if json_path is not None:
+            _write(json_path, report.as_json())
+
+    do = {
+        "checks": _check,
+        "rates": _rates,
+        "large": _large_systems,
+        "kernels": _kernels,
+        "drift": _drift,
+    }
+    for part in _PARTS:
+        if part in parts:
+            do[part](bundle, sizes, report)
+            save()
+    _find_missing(bundle, sizes, report, parts)
     save()
     return report
 
@@ -326,6 +361,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pack", action="store_true", help="write the bundle instead of using it")
     parser.add_argument("--device-library", type=Path, help="with --pack: another libtektite_cuda")
     parser.add_argument("--dry-run", action="store_true", help="tiny systems; nothing is measured")
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, default=list(_PARTS))
+    parser.add_argument("--minutes", type=float, default=8.0, help="begin nothing new after these")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     args = parser.parse_args(arguments)
     if args.pack:
@@ -344,7 +381,14 @@ def main(arguments: list[str] | None = None) -> None:
             bundle = open_bundle(args.bundle, Path(scratch))
         except OSError as error:
             raise SystemExit(str(error)) from error
-        report = execute(bundle, _DRY if args.dry_run else _FULL, args.dry_run, args.json)
+        report = execute(
+            bundle,
+            _DRY if args.dry_run else _FULL,
+            dry=args.dry_run,
+            parts=args.parts,
+            minutes=args.minutes,
+            json_path=args.json,
+        )
         print(_show(report))
     if any(check.passed is False for check in report.checks):
         raise SystemExit(1)

@@ -86,10 +86,9 @@ def _fill(row: Row, seen: Observed, model: Model, precision: str, skin: float) -
     # Positions and forces in double, edges as 32-bit numbers of neighbours.
     edges = counts.neighbors(model.cutoff + skin)
     row.beyond = row.bytes_per_atom - 24 - 24 - 4 * edges
-    operations = counts.operations(model.counts, model.cutoff)
-    if operations is not None and "H200" in row.device:
-        pair_rate = row.rate / row.pair_share
-        row.arithmetic = pair_rate * operations / counts.H200[precision]
+    least = counts.least_seconds(model.counts, model.cutoff, skin, precision)
+    if least is not None and "H200" in row.device:
+        row.arithmetic = row.rate / row.pair_share * least
 
 
 def largest_that_fits(note: str) -> int | None:
@@ -150,6 +149,6 @@ def kernel_times(bundle: Bundle, model: Model, precision: str, n_atoms: int) -> 
         kernel.operations = work[0] * kernel.threads / kernel.seconds
         kernel.bytes = work[1] * kernel.threads / kernel.seconds
         if "H200" in seen.device:
-            kernel.of_peak = kernel.operations / counts.H200[precision]
+            kernel.of_peak = kernel.operations / counts.H200[work[2]]
             kernel.of_bandwidth = kernel.bytes / counts.H200["bytes"]
     return sorted(sums.values(), key=lambda kernel: -kernel.seconds)

@@ -33,12 +33,15 @@ def run(*arguments: object, code: int = 0, isolated: bool = False) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cuda-benchmark") / "bundle"
-    said = run("--pack", "--dry-run", "--device-library", library("double"), folder)
+def packed(folder: Path, device_library: str) -> Path:
+    said = run("--pack", "--dry-run", "--device-library", library(device_library), folder)
     assert "random, GAP" in said
     return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return packed(tmp_path_factory.mktemp("cuda-benchmark") / "bundle", "host executor")
 
 
 def test_dry_run(bundle: Path, tmp_path: Path) -> None:
@@ -53,13 +56,19 @@ def test_dry_run(bundle: Path, tmp_path: Path) -> None:
     rates = found["rates"]
     assert {(r["model"], r["precision"]) for r in rates} >= {("GAP", "mixed"), ("random", "double")}
     assert all(len(r["rates"]) == 3 and r["bytes_per_atom"] > 0 for r in rates)
+    kernels = {k["name"].partition("<")[0] for k in found["kernels"]}
+    assert kernels >= {"AceForward", "SparsePredict", "GatherEdges", "ScatterEdges"}
+    counted = [k for k in found["kernels"] if k["name"].startswith(("AceProducts", "SoapForward"))]
+    assert len(counted) == 4 and all(k["operations"] > 0 and k["bytes"] > 0 for k in counted)
+    assert all(k["of_peak"] is None for k in found["kernels"])
     # No fraction of an H200's peak from anything else.
     assert all(r["arithmetic"] is None for r in rates)
     assert "missing: rates of XPOT-Si: the model is not in the bundle" in said
 
 
-def test_without_a_device(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every figure is named as missing with its reason, and the exit code says so."""
+    bundle = packed(tmp_path / "bundle", "double")
     monkeypatch.setenv("TEKTITE_DEVICE_DOUBLE", "no-card")
     path = tmp_path / "found.json"
     said = run(bundle, "--dry-run", "--json", path, code=1, isolated=True)
@@ -67,6 +76,17 @@ def test_without_a_device(bundle: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert all(r["rate"] is None and "there is no device 0" in r["note"] for r in found["rates"])
     assert "missing: rate of random, mixed, 64 atoms, 1 ranks: Pair style mlip: there is no" in said
     assert any(c["passed"] is False for c in found["checks"])
+
+
+def test_parts_and_time(bundle: Path, tmp_path: Path) -> None:
+    """What is left out is named as missing, too."""
+    path = tmp_path / "found.json"
+    arguments = ("--dry-run", "--parts", "rates", "--minutes", "0", "--json", path)
+    run(bundle, *arguments, isolated=True)
+    found = json.loads(path.read_text())
+    assert not found["rates"] and not found["checks"]
+    assert "drift: left out (--parts)" in found["missing"]
+    assert any("the time was up" in text for text in found["missing"])
 
 
 def test_archive_and_misuse(bundle: Path, tmp_path: Path) -> None:

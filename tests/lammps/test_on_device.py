@@ -55,7 +55,7 @@ def both(
         ("ace-O-Si", 4, "off"),
         ("ace-O-Si", 2, "off on"),
         ("sum-Si-O", 4, "on"),
-        ("table-Si-O", 1, "off"),
+        ("gap-O-Si", 1, "off"),
     ],
 )
 def test_equals_cpu(
