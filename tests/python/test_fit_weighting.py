@@ -56,6 +56,22 @@ def test_factors() -> None:
             given(frames[1])
 
 
+def test_balanced_groups_weigh_the_same() -> None:
+    frames = [made("Si2", -8.0), made("Si4", -16.0), made("Si64", -300.0), made("Si", -4.0)]
+    for frame, group in zip(frames, ("slab", "slab", "bulk", "isolated")):
+        frame.group = group
+    weights = FrameWeights(WeightingConfig(kind="balanced"), frames, ["Si"])
+    slab, bulk = weights(frames[0]) ** 2 * 6, weights(frames[2]) ** 2 * 64
+    assert slab == pytest.approx(35.0) and bulk == pytest.approx(35.0)
+    assert weights(frames[0]) == weights(frames[1])
+    assert weights(frames[3]) == 1.0
+    half = FrameWeights(WeightingConfig(kind="balanced", balance=0.5), frames, ["Si"])
+    assert half(frames[0]) == pytest.approx(weights(frames[0]) ** 0.5)
+    unseen = made("Si2", -8.0)
+    unseen.group = "dimer"
+    assert weights(unseen) == 1.0
+
+
 def test_weights_act_on_the_fit() -> None:
     """A frame of weight zero is as if it were not there, however wrong it is."""
     frames = label(silicon_structures(10), teacher(["Si"]))

@@ -29,13 +29,21 @@ class GroupWeightsConfig(Section):
 class WeightingConfig(Section):
     """Factors of single frames on w_E, w_F and w_S."""
 
-    kind: Literal["uniform", "frame", "hull"] = Field(
+    kind: Literal["uniform", "frame", "hull", "balanced"] = Field(
         "uniform",
         description="`uniform`: 1; `frame`: the number `key` of each frame; `hull`: scale/(scale + "
-        "E), E being the energy per atom above the convex hull of the training data.",
+        "E), E being the energy per atom above the convex hull of the training data; `balanced`: "
+        "(N/(G·N_g))^(`balance`/2) for the N_g of all N atoms that are in its group, one of G.",
     )
     key: str = Field("weight", description="frame: name of the factor.")
     scale: float = Field(0.5, gt=0, description="hull: in eV/atom.")
+    balance: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="balanced: 1 gives small groups the weight of large ones; 0: uniform. Frames "
+        "of one atom are no group.",
+    )
 
     @property
     def frame_keys(self) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,6 +72,20 @@ class ConvexHull:
         return max(frame.energy / frame.n_atoms - self._known[key], 0.0)
 
 
+def balanced_factors(frames: Sequence[Frame], balance: float) -> dict[str, float]:
+    """Factor of each group under which small groups weigh as much as large ones (`balance` 1).
+
+    Frames of one atom are left out: their energies are given or fitted exactly, and a group of them
+    would get a factor of hundreds.
+    """
+    counts: Counter[str] = Counter()
+    for frame in frames:
+        if len(frame.atoms) > 1:
+            counts[frame.group] += len(frame.atoms)
+    mean = counts.total() / max(len(counts), 1)
+    return {group: (mean / n) ** (balance / 2) for group, n in counts.items()}
+
+
 class FrameWeights:
     """Factor of each frame on all of its weights, made from the training frames.
 
@@ -84,14 +99,16 @@ class FrameWeights:
     def __init__(self, config: WeightingConfig, frames: Sequence[Frame], elements: Sequence[str]):
         self._config = config
         self._hull = ConvexHull(frames, elements) if config.kind == "hull" else None
+        balanced = config.kind == "balanced"
+        self._groups = balanced_factors(frames, config.balance) if balanced else {}
 
     def __call__(self, frame: Frame) -> float:
         """Return the factor."""
         config = self._config
         if self._hull is not None:
             return config.scale / (config.scale + self._hull.energy_above(frame))
-        if config.kind == "uniform":
-            return 1.0
+        if config.kind in ("uniform", "balanced"):
+            return self._groups.get(frame.group, 1.0) if len(frame.atoms) > 1 else 1.0
         value = frame.atoms.info.get(config.key)
         if value is None:
             raise DataError(f"{frame.label}: no '{config.key}', which loss.weighting asks for")
