@@ -124,7 +124,7 @@ def main() -> None:
         for label, energy, force in PUBLISHED[name[:2]]:
             table.add_row(label, "", "", f"{energy:.2f}", f"{force:.2f}", "", "")
         for settings in arguments.set or [""]:
-            row = run(name, [s for s in settings.split(";") if s], arguments.data, console)
+            row = run(name, [s.strip() for s in settings.split(";") if s], arguments.data, console)
             runs.append(row)
             errors = row["test"]["all"]
             table.add_row(

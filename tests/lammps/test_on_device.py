@@ -33,11 +33,8 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return request.param
 
 
-@pytest.fixture
-def only_double(device: str) -> None:
-    """For what the double alone can do: fail."""
-    if device != "double":
-        pytest.skip("fails on command: the double alone does")
+# For what the double alone can do: fail.
+only_double = pytest.mark.parametrize("device", ["double"], indirect=True)
 
 
 def both(
@@ -279,8 +276,8 @@ def test_repeated_pair_style(models: dict[str, Path], crystal: Atoms, tmp_path: 
     assert "deterministic" in paths[2] and "deterministic" not in paths[1]
 
 
+@only_double
 def test_restart(
-    only_double: None,
     models: dict[str, Path],
     crystal: Atoms,
     tmp_path: Path,
@@ -303,9 +300,8 @@ def test_restart(
     assert energy == pytest.approx(thermo_rows(written)[-1]["PotEng"], rel=1e-6)
 
 
-def test_ranks_share_devices(
-    only_double: None, models: dict[str, Path], crystal: Atoms, tmp_path: Path
-) -> None:
+@only_double
+def test_ranks_share_devices(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
     """The double has two devices."""
     setup = setup_commands(data_file(tmp_path / "data", crystal, TYPES), crystal)
     pair = mlip(models["ace-O-Si"], TYPES, "device cuda")
@@ -316,6 +312,7 @@ def test_ranks_share_devices(
     assert re.search(r"  device 0 of \S+: rank 0\n", alone) and "device 1" not in alone
 
 
+@only_double
 @pytest.mark.parametrize(
     ("how", "message"),
     [
@@ -329,7 +326,6 @@ def test_ranks_share_devices(
 def test_device_errors(
     how: str,
     message: str,
-    only_double: None,
     models: dict[str, Path],
     crystal: Atoms,
     tmp_path: Path,
@@ -343,8 +339,8 @@ def test_device_errors(
     assert "timestep" not in log.split(message)[1].split("\n")[0]
 
 
+@only_double
 def test_no_device_library(
-    only_double: None,
     models: dict[str, Path],
     crystal: Atoms,
     tmp_path: Path,

@@ -73,6 +73,20 @@ tektite_status tektite_evaluate(tektite_evaluator* e, const tektite_cluster* c,
     }
     return 0;
 }
+/* Nothing of this is asked for without `device cuda`: 1 is a failure. */
+tektite_status tektite_device_count(int* count) { return 1; }
+tektite_status tektite_device_name(int device, char* name, size_t size) { return 1; }
+tektite_status tektite_model_load_on_device(const char* path, const tektite_device_options* options,
+                                            tektite_model** m) {
+    return 1;
+}
+tektite_status tektite_evaluate_open(tektite_evaluator* e, const tektite_open_cluster* c,
+                                     const tektite_results* r) {
+    return 1;
+}
+tektite_status tektite_closest_pairs(tektite_evaluator* e, double* distances, int32_t* pairs) {
+    return 1;
+}
 """
 
 

@@ -34,11 +34,8 @@ def device_kind(request: pytest.FixtureRequest) -> str:
         yield request.param
 
 
-@pytest.fixture
-def only_double(device_kind: str) -> None:
-    """For what the double alone can do: fail."""
-    if device_kind != "double":
-        pytest.skip("fails on command: the double alone does")
+# For what the double alone can do: fail.
+only_double = pytest.mark.parametrize("device_kind", ["double"], indirect=True)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -159,6 +156,7 @@ def test_meaningless(morse_path: Path) -> None:
         tektite.load(morse_path, "cuda:99")
 
 
+@only_double
 @pytest.mark.parametrize(
     ("how", "message"),
     [
@@ -170,7 +168,6 @@ def test_meaningless(morse_path: Path) -> None:
 def test_no_device(
     how: str,
     message: str,
-    only_double: None,
     morse_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -184,9 +181,8 @@ def test_no_device(
         tektite.TektiteCalculator(morse_path, device="cuda")
 
 
-def test_failures_during_evaluation(
-    only_double: None, morse_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@only_double
+def test_failures_during_evaluation(morse_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluator = tektite.load(morse_path, "cuda").make_evaluator()
     atoms = crystal()
     monkeypatch.setenv("TEKTITE_DEVICE_DOUBLE", "out-of-memory")
@@ -205,7 +201,8 @@ def _doctor() -> str:
     return result.output
 
 
-def test_doctor(only_double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@only_double
+def test_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
     said = _doctor()
     assert "device library" in said and "cuda:1 is double of a device, device 1" in said
     monkeypatch.setenv("TEKTITE_DEVICE_DOUBLE", "no-driver")
@@ -215,12 +212,11 @@ def test_doctor(only_double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "note no GPU can be used: there is no device library /nowhere.so" in _doctor()
 
 
+@pytest.mark.parametrize("device_kind", sorted(set(LIBRARIES) - {"double"}), indirect=True)
 def test_kernel_times(
     device_kind: str, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What benchmarks read: every kernel, with one thread a centre."""
-    if device_kind == "double":
-        pytest.skip("the double has no kernels")
     path = tmp_path / "times"
     monkeypatch.setenv("TEKTITE_CUDA_TIMES", str(path))
     potential = tektite.load(model_folder / "ace-Si.mlip", "cuda")
@@ -242,7 +238,8 @@ def test_kernel_times(
     assert all(line["seconds"] >= 0 for line in lines)
 
 
-def test_this_machine(only_double: None, morse_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@only_double
+def test_this_machine(morse_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed computes on a device, or says plainly why it cannot."""
     monkeypatch.delenv("TEKTITE_CUDA_LIBRARY")
     if "device" in LIBRARIES:
