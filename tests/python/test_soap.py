@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -170,6 +171,27 @@ def test_gradients(atoms, variant):
     ):
         numeric = (8 * (function(h) - function(-h)) - function(2 * h) + function(-2 * h)) / (12 * h)
         assert abs(numeric - analytic) < 1e-7 * max(1e-1, abs(analytic))
+
+
+def test_gradients_that_are_held_stay_as_they_are() -> None:
+    """Memory is used again only when nobody has it, whichever thread asks."""
+    soap = tektite.SOAP(["Si"], cutoff=4.0, n_max=3, l_max=2, sigma=0.5)
+    systems = []
+    for seed in range(6):
+        atoms = bulk("Si", cubic=True)
+        atoms.rattle(0.1, seed=seed)
+        systems.append(atoms)
+    expected = []
+    for atoms in systems:
+        mine = tektite.SOAP(["Si"], cutoff=4.0, n_max=3, l_max=2, sigma=0.5)
+        expected.append(mine.edge_gradients(atoms).gradients)
+        soap.edge_gradients(atoms)  # dropped at once
+    part = soap.edge_gradients(systems[0]).gradients[3:5]  # holds the memory as well
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda a: soap.edge_gradients(a).gradients, systems))
+    for mine, its in zip(found, expected):
+        np.testing.assert_array_equal(mine, its)
+    np.testing.assert_array_equal(part, expected[0][3:5])
 
 
 def test_selected_centers():
