@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,23 +46,20 @@ class Simulation:
         """Draw velocities, K."""
         self.command(f"velocity all create {temperature} {self._seed} mom yes rot no dist gaussian")
 
-    def run(
-        self, n_steps: int, begin: float, end: float | None = None, every: int | None = None
-    ) -> list[Atoms]:
-        """Constant pressure (zero), temperature from `begin` to `end`, K; snapshots if wanted."""
-        end = begin if end is None else end
+    def run(self, n_steps: int, begin: float, end: float | None = None) -> None:
+        """Constant pressure (zero), temperature from `begin` to `end`, K."""
+        for _ in self.snapshots(n_steps, begin, begin if end is None else end, n_steps):
+            pass
+
+    def snapshots(self, n_steps: int, begin: float, end: float, every: int) -> Iterator[Atoms]:
+        """As `run`; gives the atoms after every so many steps."""
         self.command(f"fix npt all npt temp {begin} {end} 0.1 iso 0 0 1.0")
-        snapshots = []
-        if every is None:
-            self.command(f"run {n_steps} post no")
-        else:
-            # The thermostat's ramp goes over all of the runs.
-            begun = int(self._lmp.extract_global("ntimestep"))
-            for _ in range(n_steps // every):
-                self.command(f"run {every} post no start {begun} stop {begun + n_steps}")
-                snapshots.append(self.atoms())
+        # The thermostat's ramp goes over all of the runs.
+        begun = int(self._lmp.extract_global("ntimestep"))
+        for _ in range(n_steps // every):
+            self.command(f"run {every} post no start {begun} stop {begun + n_steps}")
+            yield self.atoms()
         self.command("unfix npt")
-        return snapshots
 
     def atoms(self) -> Atoms:
         """The present positions and box."""
