@@ -16,6 +16,7 @@
 #include "base/model_file_json.hpp"
 #include "bindings/python_descriptors.hpp"
 #include "bindings/python_potential.hpp"
+#include "bindings/reused_arrays.hpp"
 #include "descriptors/descriptor_evaluator.hpp"
 #include "descriptors/soap.hpp"
 #include "models/ace/ace_features.hpp"
@@ -237,7 +238,7 @@ public:
         const py::ssize_t n_edges = first.data()[n];
         py::array_t<std::int32_t> neighbor(n_edges);
         py::array_t<double> vectors({n_edges, py::ssize_t{3}});
-        py::array_t<double> gradient = gradient_array(n_edges, n_features);
+        py::array_t<double> gradient = gradients_.take({n_edges, py::ssize_t{3}, n_features});
         const DescriptorEvaluator::EdgeGradients edges{
             {first.data(), static_cast<std::size_t>(n) + 1},
             {neighbor.mutable_data(), static_cast<std::size_t>(n_edges)},
@@ -255,17 +256,6 @@ public:
         out["vectors"] = vectors;
         out["gradients"] = gradient;
         return out;
-    }
-
-    /// [n_edges][3][n_features] without values, in the memory of the last one if nobody holds that any more:
-    /// the system clears fresh memory, which takes a quarter of the time of a call.
-    [[nodiscard]] py::array_t<double> gradient_array(py::ssize_t n_edges, py::ssize_t n_features) {
-        const py::ssize_t size = n_edges * 3 * n_features;
-        const bool fits =
-            gradient_memory_ && gradient_memory_->size() >= size && gradient_memory_->size() / 2 <= size;
-        if (!fits || gradient_memory_->ref_count() > 1) gradient_memory_ = py::array_t<double>(size);
-        return py::array_t<double>({n_edges, py::ssize_t{3}, n_features}, gradient_memory_->mutable_data(),
-                                   *gradient_memory_);
     }
 
     [[nodiscard]] std::unique_ptr<gap::CovarianceRows> make_covariance_rows(
@@ -365,7 +355,7 @@ private:
     std::vector<Box> boxes_;
     std::vector<std::int32_t> centers_, system_;
     std::vector<double> atom_virials_;
-    std::optional<py::array_t<double>> gradient_memory_;
+    ReusedArrays gradients_;
     std::mutex mutex_;
 };
 

@@ -152,18 +152,18 @@ public:
         const SoapView<T>& v = tables_->view();
         const auto padded = static_cast<std::size_t>(v.n_padded);
         const auto n_lm = static_cast<std::size_t>((v.l_max + 1) * (v.l_max + 1));
-        dE_dc_.resize(std::max(n_lm * padded, static_cast<std::size_t>(3 * (2 * v.l_max + 1) * v.n_max)) *
-                      width_);
+        dE_dc_.resize(n_lm * padded * width_);
         radial_.resize(tile_steps * static_cast<std::size_t>(v.row) * width_);
         slope_.resize(static_cast<std::size_t>(v.row) * width_);
         harmonics_.resize(tile_steps * n_lm * width_);
-        symmetric_.resize(3 * padded * padded * width_);
+        symmetric_.resize(padded * padded * width_);
+        edge_sums_.resize(4 * padded * width_);
     }
 
     [[nodiscard]] int lanes() const override { return kernels_.lanes; }
     [[nodiscard]] std::size_t memory() const override {
         std::size_t bytes = (dE_dc_.capacity() + radial_.capacity() + slope_.capacity() +
-                             harmonics_.capacity() + symmetric_.capacity()) *
+                             harmonics_.capacity() + symmetric_.capacity() + edge_sums_.capacity()) *
                             sizeof(T);
         for (const Group<T>& g : groups_)
             bytes += (g.c.capacity() + g.unit.capacity() + g.inverse_r.capacity() + g.position.capacity() +
@@ -265,14 +265,15 @@ private:
                 radial_.data(),
                 slope_.data(),
                 harmonics_.data(),
-                symmetric_.data()};
+                symmetric_.data(),
+                edge_sums_.data()};
     }
 
     std::shared_ptr<const Tables<T>> tables_;
     const Kernels<T>& kernels_;
     std::size_t width_, n_features_;
     std::vector<Group<T>> groups_;
-    AlignedVector<T> dE_dc_, radial_, slope_, harmonics_, symmetric_;
+    AlignedVector<T> dE_dc_, radial_, slope_, harmonics_, symmetric_, edge_sums_;
 };
 
 }  // namespace

@@ -140,6 +140,9 @@ class AtomFeatures(abc.ABC):
     def edge_gradients(self, atoms: Atoms, centers: ArrayLike | None = None) -> EdgeGradients:
         """Gradients of every feature with respect to every edge: 24 n_features bytes an edge.
 
+        The memory of the last two results is kept, and used again when nobody holds them any more:
+        a loop is quickest if it holds one result at a time.
+
         Parameters
         ----------
         atoms : Atoms

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -112,6 +113,15 @@ def test_instruction_sets_and_precisions(isa, n_max):
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-11 * scale)
     np.testing.assert_allclose(strain_gradient, strain, rtol=0, atol=1e-10 * np.abs(strain).max())
     mixed = make(**options, instruction_set=isa, precision="mixed")
+    explicit = reference.edge_gradients(atoms)
+    scale_of_edges = max(1e-2, np.abs(explicit.gradients).max())
+    for soap, tolerance in ((double, 1e-12), (mixed, 1e-5)):
+        found = soap.edge_gradients(atoms)
+        np.testing.assert_array_equal(found.neighbors, explicit.neighbors)
+        np.testing.assert_allclose(found.vectors, explicit.vectors, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(
+            found.gradients, explicit.gradients, rtol=0, atol=tolerance * scale_of_edges
+        )
     np.testing.assert_allclose(mixed.features(atoms), reference.features(atoms), rtol=0, atol=3e-6)
     np.testing.assert_allclose(
         mixed.gradient(atoms, adjoint)[0], expected, rtol=0, atol=1e-4 * scale
@@ -192,6 +202,50 @@ def test_gradients_that_are_held_stay_as_they_are() -> None:
     for mine, its in zip(found, expected):
         np.testing.assert_array_equal(mine, its)
     np.testing.assert_array_equal(part, expected[0][3:5])
+
+
+def test_memory_of_gradients_is_used_again():
+    """In a loop that holds each result until the next is there, two pieces of memory take turns."""
+    soap, atoms = make(), salt()
+    gradients = soap.edge_gradients(atoms).gradients
+    first = weakref.ref(gradients.base)
+    gradients = soap.edge_gradients(atoms).gradients
+    second = weakref.ref(gradients.base)
+    assert first() is not None and second() is not first()
+    for memory in (first, second, first):
+        gradients = soap.edge_gradients(atoms).gradients
+        assert gradients.base is memory() and gradients.ctypes.data % 64 == 0
+    np.testing.assert_array_equal(gradients, make().edge_gradients(atoms).gradients)
+    # Memory is not kept for much smaller results.
+    del gradients
+    gradients = soap.edge_gradients(atoms[:2]).gradients
+    gradients = soap.edge_gradients(atoms[:2]).gradients
+    assert first() is None and second() is None
+    np.testing.assert_array_equal(gradients, make().edge_gradients(atoms[:2]).gradients)
+
+
+@pytest.mark.parametrize("precision", ["double", "mixed"])
+@pytest.mark.parametrize("isa", INSTRUCTION_SETS)
+def test_large_results(isa, precision):
+    """Results that are written past the caches are bit for bit those of some centres at a time."""
+    atoms = salt() * (3, 3, 3)
+    options = {"instruction_set": isa, "precision": precision}
+    try:
+        soap = make(cutoff=5.0, n_max=4, l_max=6, channels=[["Na", "Cl"]], **options, threads=2)
+    except tektite.UnsupportedError:
+        assert isa != "baseline"
+        return
+    whole = soap.edge_gradients(atoms)
+    assert whole.gradients.nbytes > 8 << 20 and 3 * soap.n_features % 8 != 0
+    lanes = 16  # at most, so that a block has the same centres in both
+    for start in range(0, len(atoms), 4 * lanes):
+        centers = np.arange(start, min(start + 4 * lanes, len(atoms)))
+        some = soap.edge_gradients(atoms, centers)
+        assert some.gradients.nbytes < 8 << 20
+        rows = slice(whole.first[centers[0]], whole.first[centers[-1] + 1])
+        np.testing.assert_array_equal(whole.neighbors[rows], some.neighbors)
+        np.testing.assert_array_equal(whole.gradients[rows], some.gradients)
+        np.testing.assert_array_equal(whole.features[centers], some.features[centers])
 
 
 def test_selected_centers():

@@ -62,11 +62,12 @@ struct Scratch {
     std::int64_t* bin;  ///< [n_steps][W]
     T* inverse_norm;    ///< [W]
 
-    T* dE_dc;      ///< like c, and at least [3][2 l_max + 1][n_max][W]
+    T* dE_dc;      ///< like c
     T* radial;     ///< [tile_steps][row][W]
     T* slope;      ///< [row][W]
     T* harmonics;  ///< [tile_steps][(l_max + 1)^2][W]
-    T* symmetric;  ///< [3][n_padded][n_padded][W]
+    T* symmetric;  ///< [n_padded][n_padded][W]
+    T* edge_sums;  ///< [n_padded][4][W] of an edge: c times its harmonics and their derivatives
 };
 
 /// Steps whose harmonics are held at once.
