@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "basis/ace_radial.hpp"
 #include "basis/radial_polynomial.hpp"
 #include "descriptors/ace_basis.hpp"
 #include "descriptors/ace_descriptor.hpp"
-#include "models/ace/radial.hpp"
 #include "tektite/error.hpp"
 #include "tektite/neighbor_list.hpp"
 

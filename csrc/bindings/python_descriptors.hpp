@@ -4,7 +4,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include "models/ace/parameters.hpp"
+#include "basis/ace_radial.hpp"
 
 namespace tektite::python {
 

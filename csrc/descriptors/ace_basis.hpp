@@ -8,8 +8,9 @@
 #include <span>
 #include <vector>
 
+#include "basis/ace_radial.hpp"
 #include "basis/coupling.hpp"
-#include "models/ace/parameters.hpp"
+#include "descriptors/ace_functions.hpp"
 
 namespace tektite::ace {
 

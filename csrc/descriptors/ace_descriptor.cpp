@@ -10,8 +10,8 @@
 
 #include "base/aligned.hpp"
 #include "base/cpu.hpp"
+#include "basis/ace_radial.hpp"
 #include "basis/radial_polynomial.hpp"
-#include "models/ace/radial.hpp"
 
 namespace tektite::ace {
 

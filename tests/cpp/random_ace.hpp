@@ -9,10 +9,10 @@
 #include <tuple>
 #include <vector>
 
+#include "basis/ace_radial.hpp"
 #include "basis/spherical_harmonics.hpp"
 #include "models/ace/embedding.hpp"
 #include "models/ace/parameters.hpp"
-#include "models/ace/radial.hpp"
 
 namespace tektite::test {
 

@@ -4,10 +4,10 @@
 #include <complex>
 #include <random>
 
+#include "basis/ace_radial.hpp"
 #include "basis/radial_polynomial.hpp"
 #include "check.hpp"
 #include "descriptors/ace_descriptor.hpp"
-#include "models/ace/radial.hpp"
 
 using namespace tektite;
 using namespace tektite::ace;

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/aligned.hpp"
+#include "basis/ace_radial.hpp"
 #include "models/ace/kernels/feature_views.hpp"
-#include "models/ace/radial.hpp"
 #include "models/ace/tables.hpp"
 #include "models/ace/term_sources.hpp"
 #include "tektite/error.hpp"

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "models/ace/radial.hpp"
+#include "basis/ace_radial.hpp"
 
 namespace tektite::ace {
 

@@ -4,32 +4,15 @@
 // R. Drautz, Phys. Rev. B 99, 014104 (2019); Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021).
 #pragma once
 
-#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "basis/ace_radial.hpp"
+#include "descriptors/ace_functions.hpp"
 #include "tektite/model_file.hpp"
 
 namespace tektite::ace {
-
-/// Radial functions of one ordered pair of species (centre, neighbour).
-///   g_k(r), k < n_base: the basis named by `basis`;  R_nl(r) = sum_k coefficients[n][l][k] g_k(r).
-struct Bond {
-    std::string basis;               ///< "SBessel", "ChebExpCos", "ChebPow", "ChebLinear", "Polynomial"
-    std::vector<double> parameters;  ///< of the basis (lambda, ...)
-    int n_base = 0;                  ///< number of g_k
-    int n_max = 0;                   ///< number of R_nl for each l
-    int l_max = 0;
-    double cutoff = 0;                 ///< angstrom
-    double cutoff_width = 0;           ///< dcut
-    double inner_cutoff = 0;           ///< rcut_in
-    double inner_cutoff_width = 0;     ///< dcut_in
-    std::string inner_cutoff_type;     ///< "distance", "density", "zbl"
-    double core_prefactor = 0;         ///< prehc, eV angstrom
-    double core_lambda = 0;            ///< lambdahc, 1/angstrom^2
-    std::vector<double> coefficients;  ///< [n_max][l_max + 1][n_base]
-};
 
 /// Embedding of the densities of one element: E = sum_p prefactor_p F(rho_p; exponent_p), with the core
 /// cutoff.
@@ -40,19 +23,6 @@ struct Embedding {
     double rho_core_cutoff = 0;      ///< eV
     double drho_core_cutoff = 0;     ///< eV
     [[nodiscard]] int n_density() const { return static_cast<int>(prefactors.size()); }
-};
-
-/// Basis functions of all elements, flattened. Function f has rank[f] factors (species, n, l) and n_terms[f]
-/// products over m; rho_p(f) = sum_terms coefficient[term][p] Re prod_t A_{species_t n_t l_t m_t}.
-/// n counts from 0; for rank 1 it counts g_k, otherwise R_nl.
-struct Functions {
-    std::vector<std::int32_t> center;         ///< [n_functions] species of the centre
-    std::vector<std::int32_t> rank;           ///< [n_functions]
-    std::vector<std::int32_t> n_terms;        ///< [n_functions]
-    std::vector<std::int32_t> species, n, l;  ///< [sum rank]
-    std::vector<std::int32_t> m;              ///< [sum n_terms * rank], term-major
-    /// [sum n_terms][n_density_max] (densities that the centre lacks are zero).
-    std::vector<double> coefficients;
 };
 
 /// Other coefficients for the same functions: their spread is the uncertainty.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <type_traits>
 
-#include "models/ace/radial.hpp"
+#include "basis/ace_radial.hpp"
 #include "tektite/error.hpp"
 
 namespace tektite::ace {

@@ -11,7 +11,7 @@
 namespace tektite::ace::TEKTITE_ISA {
 namespace {
 
-/// 1 for x <= cutoff - width, 0 for x >= cutoff: the quintic of ace/radial.hpp.
+/// 1 for x <= cutoff - width, 0 for x >= cutoff: the quintic of basis/ace_radial.hpp.
 TEKTITE_HOST_DEVICE inline void step_function(double x, double cutoff, double width, double& value,
                                               double& slope) {
     if (x <= cutoff - width || x >= cutoff) {

@@ -10,8 +10,8 @@
 
 #include "base/cpu.hpp"
 #include "base/thread_pool.hpp"
+#include "basis/ace_radial.hpp"
 #include "models/ace/kernel_table.hpp"
-#include "models/ace/radial.hpp"
 #include "models/ace/training/center_model.hpp"
 #include "neighbors/center_blocks.hpp"
 #include "neighbors/edge_block.hpp"

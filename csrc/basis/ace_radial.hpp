@@ -2,11 +2,28 @@
 // Radial functions of ACE as analytic functions; evaluation tabulates them (radial_table.hpp).
 #pragma once
 
+#include <string>
 #include <vector>
 
-#include "models/ace/parameters.hpp"
-
 namespace tektite::ace {
+
+/// Radial functions of one ordered pair of species (centre, neighbour).
+///   g_k(r), k < n_base: the basis named by `basis`;  R_nl(r) = sum_k coefficients[n][l][k] g_k(r).
+struct Bond {
+    std::string basis;               ///< "SBessel", "ChebExpCos", "ChebPow", "ChebLinear", "Polynomial"
+    std::vector<double> parameters;  ///< of the basis (lambda, ...)
+    int n_base = 0;                  ///< number of g_k
+    int n_max = 0;                   ///< number of R_nl for each l
+    int l_max = 0;
+    double cutoff = 0;                 ///< angstrom
+    double cutoff_width = 0;           ///< dcut
+    double inner_cutoff = 0;           ///< rcut_in
+    double inner_cutoff_width = 0;     ///< dcut_in
+    std::string inner_cutoff_type;     ///< "distance", "density", "zbl"
+    double core_prefactor = 0;         ///< prehc, eV angstrom
+    double core_lambda = 0;            ///< lambdahc, 1/angstrom^2
+    std::vector<double> coefficients;  ///< [n_max][l_max + 1][n_base]
+};
 
 /// g_k(r) and dg_k/dr, k < bond.n_base, with the inner cutoff applied; zero for r >= cutoff. r > 0 in
 /// angstrom.

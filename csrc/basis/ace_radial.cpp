@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "models/ace/radial.hpp"
+#include "basis/ace_radial.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "basis/radial_polynomial.hpp"
+#include "tektite/error.hpp"
 
 namespace tektite::ace {
 
