@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // tektite.h on top of the C++ interface. Every entry catches everything.
 #include <cstdio>
-#include <exception>
 #include <memory>
-#include <new>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "base/c_boundary.hpp"
 #include "tektite/device_potential.hpp"
 #include "tektite/error.hpp"
 #include "tektite/model_file.hpp"
@@ -30,34 +30,9 @@ namespace {
 
 using tektite::Error;
 using tektite::ErrorCode;
-
-// A plain array: keeping a message must not need memory, nor a destructor when the library is unloaded.
-thread_local char last_error[4096] = "";
-
-tektite_status keep(ErrorCode code, const char* message) noexcept {
-    std::snprintf(last_error, sizeof last_error, "%s", message);
-    return static_cast<tektite_status>(code);
-}
-
-template <typename Action>
-tektite_status guarded(Action&& action) noexcept {
-    try {
-        action();
-        return 0;
-    } catch (const Error& error) {
-        return keep(error.code(), error.what());
-    } catch (const std::bad_alloc&) {
-        return keep(ErrorCode::out_of_memory, "out of memory");
-    } catch (const std::exception& error) {
-        return keep(ErrorCode::internal, error.what());
-    } catch (...) {
-        return keep(ErrorCode::internal, "an exception of unknown type");
-    }
-}
-
-void require(bool ok, const char* what) {
-    if (!ok) throw Error(ErrorCode::invalid_argument, what);
-}
+using tektite::c_boundary::guarded;
+using tektite::c_boundary::make_results;
+using tektite::c_boundary::require;
 
 tektite::EvaluationOptions make_options(int precision, int n_threads) {
     if (precision != TEKTITE_DOUBLE && precision != TEKTITE_MIXED) {
@@ -133,21 +108,6 @@ tektite::OpenCluster make_open_cluster(const tektite_open_cluster& c) {
     return cluster;
 }
 
-tektite::Results make_results(const tektite_results& r, std::size_t n_atoms) {
-    const auto span = [n_atoms](double* data, std::size_t width) {
-        return data ? std::span<double>(data, n_atoms * width) : std::span<double>();
-    };
-    tektite::Results results;
-    results.energy = r.energy;
-    results.atom_energies = span(r.atom_energies, 1);
-    results.forces = span(r.forces, 3);
-    results.virial = r.virial;
-    results.atom_virials = span(r.atom_virials, 9);
-    results.atom_virials_halved = span(r.atom_virials_halved, 6);
-    results.atom_uncertainties = span(r.atom_uncertainties, 1);
-    return results;
-}
-
 bool in_range(const tektite_model* model, int i) {
     return model && i >= 0 && static_cast<std::size_t>(i) < model->potential->info().elements.size();
 }
@@ -163,7 +123,7 @@ const char* tektite_version(void) {
     return TEKTITE_VERSION;
 }
 const char* tektite_last_error(void) {
-    return last_error;
+    return tektite::c_boundary::last_error();
 }
 
 tektite_status tektite_model_load(const char* path, tektite_model** model) {

@@ -3,11 +3,12 @@
 #include "cuda/device_interface.h"
 
 #include <cstdio>
-#include <cstring>
-#include <exception>
 #include <memory>
-#include <new>
+#include <span>
+#include <string>
+#include <utility>
 
+#include "base/c_boundary.hpp"
 #include "cuda/evaluator.hpp"
 
 struct tektite_cuda_model {
@@ -21,59 +22,17 @@ struct tektite_cuda_workspace {
 
 namespace {
 
-using tektite::Error;
-using tektite::ErrorCode;
-
-// A plain array: keeping a message must not need memory, nor a destructor when the library is unloaded.
-thread_local char message_of_last_error[4096] = "";
-
-tektite_status keep(ErrorCode code, const char* message) noexcept {
-    std::snprintf(message_of_last_error, sizeof message_of_last_error, "%s", message);
-    return static_cast<tektite_status>(code);
-}
+using tektite::c_boundary::make_results;
+using tektite::c_boundary::require;
 
 template <typename Action>
 tektite_status guarded(Action&& action) noexcept {
-    try {
-        action();
-        return 0;
-    } catch (const Error& error) {
-        return keep(error.code(), error.what());
-    } catch (const std::bad_alloc&) {
-        return keep(ErrorCode::out_of_memory, "out of memory on the host");
-    } catch (const std::exception& error) {
-        return keep(ErrorCode::internal, error.what());
-    } catch (...) {
-        return keep(ErrorCode::internal, "an exception of unknown type");
-    }
-}
-
-void require(bool ok, const char* what) {
-    if (!ok) throw Error(ErrorCode::invalid_argument, what);
-}
-
-tektite::Results make_results(const tektite_results& r, std::size_t n_atoms) {
-    const auto span = [n_atoms](double* data, std::size_t width) {
-        return data != nullptr ? std::span<double>(data, n_atoms * width) : std::span<double>();
-    };
-    tektite::Results results;
-    results.energy = r.energy;
-    results.atom_energies = span(r.atom_energies, 1);
-    results.forces = span(r.forces, 3);
-    results.virial = r.virial;
-    results.atom_virials = span(r.atom_virials, 9);
-    results.atom_virials_halved = span(r.atom_virials_halved, 6);
-    results.atom_uncertainties = span(r.atom_uncertainties, 1);
-    return results;
+    return tektite::c_boundary::guarded(std::forward<Action>(action), "out of memory on the host");
 }
 
 template <typename T>
 std::span<T> values(T* data, std::int64_t n) {
     return {data, static_cast<std::size_t>(n)};
-}
-
-const char* last_error() {
-    return message_of_last_error;
 }
 
 tektite_status device_count(int* count) {
@@ -192,12 +151,19 @@ tektite_status closest_pairs(tektite_cuda_workspace* workspace, double* distance
 }  // namespace
 
 extern "C" const tektite_cuda_function_table* tektite_cuda_functions(int interface_version) {
-    static const tektite_cuda_function_table table{TEKTITE_VERSION,  tektite::cuda::build_name(),
-                                                   last_error,       device_count,
-                                                   device_name,      model_load,
-                                                   model_free,       workspace_create,
-                                                   workspace_free,   workspace_description,
-                                                   workspace_memory, evaluate_open,
-                                                   evaluate_cluster, closest_pairs};
+    static const tektite_cuda_function_table table{TEKTITE_VERSION,
+                                                   tektite::cuda::build_name(),
+                                                   tektite::c_boundary::last_error,
+                                                   device_count,
+                                                   device_name,
+                                                   model_load,
+                                                   model_free,
+                                                   workspace_create,
+                                                   workspace_free,
+                                                   workspace_description,
+                                                   workspace_memory,
+                                                   evaluate_open,
+                                                   evaluate_cluster,
+                                                   closest_pairs};
     return interface_version == TEKTITE_CUDA_INTERFACE_VERSION ? &table : nullptr;
 }
