@@ -10,6 +10,7 @@
 
 #include "base/aligned.hpp"
 #include "base/cpu.hpp"
+#include "base/kernels_for.hpp"
 #include "basis/ace_radial.hpp"
 #include "basis/radial_polynomial.hpp"
 
@@ -21,21 +22,6 @@ constexpr int max_rank = 16;
 
 [[noreturn]] void fail(const std::string& what) {
     throw Error(ErrorCode::invalid_argument, "ACE descriptor: " + what);
-}
-
-DesignKernel choose_kernel() {
-    switch (resolve_instruction_set(InstructionSet::automatic)) {
-#ifdef TEKTITE_HAVE_AVX512
-        case InstructionSet::avx512:
-            return design_center_avx512;
-#endif
-#ifdef TEKTITE_HAVE_AVX2
-        case InstructionSet::avx2:
-            return design_center_avx2;
-#endif
-        default:
-            return design_center_baseline;
-    }
 }
 
 int round_up(int n) {
@@ -60,7 +46,9 @@ public:
 };
 
 Descriptor::Descriptor(std::vector<Bond> bonds, std::shared_ptr<const Basis> basis)
-    : bonds_(std::move(bonds)), basis_(std::move(basis)), kernel_(choose_kernel()) {
+    : bonds_(std::move(bonds)),
+      basis_(std::move(basis)),
+      kernel_(kernels_for<DesignKernel>(resolve_instruction_set(InstructionSet::automatic))) {
     const auto n_elements = static_cast<std::size_t>(basis_->n_elements());
     if (bonds_.size() != n_elements * n_elements)
         fail("needs " + std::to_string(n_elements * n_elements) + " bonds, got " +

@@ -6,41 +6,13 @@
 #include <numbers>
 #include <string>
 
+#include "base/kernels_for.hpp"
 #include "basis/spherical_harmonics.hpp"
 #include "descriptors/kernels/soap_views.hpp"
 
 namespace tektite {
 
 namespace soap {
-
-namespace {
-
-template <typename T>
-const Kernels<T>& kernel_table(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) {
-        if constexpr (std::is_same_v<T, double>)
-            return avx512::kernels_double();
-        else
-            return avx512::kernels_float();
-    }
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) {
-        if constexpr (std::is_same_v<T, double>)
-            return avx2::kernels_double();
-        else
-            return avx2::kernels_float();
-    }
-#endif
-    static_cast<void>(isa);
-    if constexpr (std::is_same_v<T, double>)
-        return baseline::kernels_double();
-    else
-        return baseline::kernels_float();
-}
-
-}  // namespace
 
 /// Tables in one precision. The radial functions contain the norm of the harmonics, 1/sqrt(4 pi).
 template <typename T>
@@ -146,7 +118,7 @@ class SoapBlock final : public BlockDescriptor<T> {
 public:
     SoapBlock(std::shared_ptr<const Tables<T>> tables, InstructionSet isa, int n_features)
         : tables_(std::move(tables)),
-          kernels_(kernel_table<T>(isa)),
+          kernels_(in_precision<T>(kernels_for<KernelTable>(isa))),
           width_(static_cast<std::size_t>(kernels_.lanes)),
           n_features_(static_cast<std::size_t>(n_features)) {
         const SoapView<T>& v = tables_->view();

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/kernels_for.hpp"
 #include "neighbors/kernels/gather.hpp"
 
 namespace tektite {
@@ -15,17 +16,6 @@ namespace {
 constexpr double pad_distance = 1.0e6;
 constexpr std::size_t max_lanes = 64;
 constexpr std::size_t max_species = 128;
-
-const edges::KernelTable& kernel_table(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return edges::avx512::kernels();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return edges::avx2::kernels();
-#endif
-    static_cast<void>(isa);
-    return edges::baseline::kernels();
-}
 
 /// Finds the first impossible distance of the centres and says which atoms it concerns.
 [[noreturn]] void refuse(const Cluster& cluster, std::span<const std::int32_t> centers) {
@@ -69,7 +59,7 @@ void gather_edges(const Cluster& cluster, std::span<const std::int32_t> centers,
                   std::span<const double> squared_cutoffs, InstructionSet isa, EdgeBlock& block) {
     const auto lanes = static_cast<std::size_t>(block.lanes);
     const std::size_t n_species = squared_cutoffs.size();
-    const edges::KernelTable& kernels = kernel_table(isa);
+    const edges::KernelTable& kernels = kernels_for<edges::KernelTable>(isa);
     block.n_centers = static_cast<int>(centers.size());
     block.centers = centers;
     block.center_species = center_species;

@@ -4,11 +4,8 @@
 #include "base/simd.hpp"
 #include "basis/spherical_harmonics.hpp"
 
-#define TEKTITE_JOIN2(a, b) a##b
-#define TEKTITE_JOIN(a, b) TEKTITE_JOIN2(a, b)
-
-namespace tektite::ace {
-namespace TEKTITE_JOIN(design_, TEKTITE_ISA) {
+namespace tektite::ace::TEKTITE_ISA {
+namespace {
 
 constexpr int W = native_lanes<double>;
 using V = Vector<double, W>;
@@ -274,13 +271,15 @@ void run(const DesignPlan& plan, const DesignEdges* edges, const DesignScratch& 
     }
 }
 
-// clang-format off: its comment for a namespace with a computed name is not stable.
-}  // namespace TEKTITE_JOIN(design_, TEKTITE_ISA)
-// clang-format on
+constexpr DesignKernel design_center = run;
 
-void TEKTITE_JOIN(design_center_, TEKTITE_ISA)(const DesignPlan& plan, const DesignEdges* edges,
-                                               const DesignScratch& scratch, const DesignOutput& out) {
-    TEKTITE_JOIN(design_, TEKTITE_ISA)::run(plan, edges, scratch, out);
+}  // namespace
+}  // namespace tektite::ace::TEKTITE_ISA
+
+namespace tektite::ace {
+
+const DesignKernel& kernels(isa::TEKTITE_ISA<DesignKernel>) {
+    return TEKTITE_ISA::design_center;
 }
 
 }  // namespace tektite::ace

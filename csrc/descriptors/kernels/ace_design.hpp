@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "base/instruction_sets.hpp"
+
 namespace tektite::ace {
 
 /// The coupling of a product as the kernel reads it.
@@ -71,8 +73,9 @@ struct DesignOutput {
 /// 6 sum_shells (2l+1) an edge and function, which dominates.
 using DesignKernel = void (*)(const DesignPlan&, const DesignEdges*, const DesignScratch&,
                               const DesignOutput&);
-void design_center_baseline(const DesignPlan&, const DesignEdges*, const DesignScratch&, const DesignOutput&);
-void design_center_avx2(const DesignPlan&, const DesignEdges*, const DesignScratch&, const DesignOutput&);
-void design_center_avx512(const DesignPlan&, const DesignEdges*, const DesignScratch&, const DesignOutput&);
+
+const DesignKernel& kernels(isa::baseline<DesignKernel>);
+const DesignKernel& kernels(isa::avx2<DesignKernel>);
+const DesignKernel& kernels(isa::avx512<DesignKernel>);
 
 }  // namespace tektite::ace

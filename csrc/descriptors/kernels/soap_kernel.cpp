@@ -56,19 +56,17 @@ void edge_gradient(const SoapView<T>& view, const Scratch<T>& scratch, const T* 
 }
 
 template <typename T>
-const Kernels<T>& table() {
-    constexpr int W = native_lanes<T>;
-    static constexpr Kernels<T> kernels{W, forward<T, W>, backward<T, W>, edge_gradient<T, W>};
-    return kernels;
-}
+constexpr Kernels<T> table_of{native_lanes<T>, forward<T, native_lanes<T>>, backward<T, native_lanes<T>>,
+                              edge_gradient<T, native_lanes<T>>};
+constexpr KernelTable table{table_of<double>, table_of<float>};
 
 }  // namespace
-
-const Kernels<double>& kernels_double() {
-    return table<double>();
-}
-const Kernels<float>& kernels_float() {
-    return table<float>();
-}
-
 }  // namespace tektite::soap::TEKTITE_ISA
+
+namespace tektite::soap {
+
+const KernelTable& kernels(isa::TEKTITE_ISA<KernelTable>) {
+    return TEKTITE_ISA::table;
+}
+
+}  // namespace tektite::soap

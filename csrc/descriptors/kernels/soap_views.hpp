@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/instruction_sets.hpp"
+
 namespace tektite::soap {
 
 /// A RadialTable in the precision of the kernel: rows of all R_nl, [l_max + 1][n_max].
@@ -92,17 +94,13 @@ struct Kernels {
                           std::size_t feature_stride, int species, int step, T* gradient);
 };
 
-namespace baseline {
-const Kernels<double>& kernels_double();
-const Kernels<float>& kernels_float();
-}  // namespace baseline
-namespace avx2 {
-const Kernels<double>& kernels_double();
-const Kernels<float>& kernels_float();
-}  // namespace avx2
-namespace avx512 {
-const Kernels<double>& kernels_double();
-const Kernels<float>& kernels_float();
-}  // namespace avx512
+struct KernelTable {
+    Kernels<double> in_double;
+    Kernels<float> in_float;
+};
+
+const KernelTable& kernels(isa::baseline<KernelTable>);
+const KernelTable& kernels(isa::avx2<KernelTable>);
+const KernelTable& kernels(isa::avx512<KernelTable>);
 
 }  // namespace tektite::soap

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/aligned.hpp"
+#include "base/kernels_for.hpp"
 #include "basis/ace_radial.hpp"
 #include "models/ace/kernels/feature_views.hpp"
 #include "models/ace/tables.hpp"
@@ -15,25 +16,6 @@
 namespace tektite::ace {
 
 namespace {
-
-const FeatureKernelTable& kernel_table(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return avx512::feature_kernels();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return avx2::feature_kernels();
-#endif
-    static_cast<void>(isa);
-    return baseline::feature_kernels();
-}
-
-template <typename T>
-const FeatureKernels<T>& kernels(InstructionSet isa) {
-    if constexpr (std::is_same_v<T, double>)
-        return kernel_table(isa).in_double;
-    else
-        return kernel_table(isa).in_float;
-}
 
 /// Radial functions of rank 1 of one (centre, neighbour): feature and factor of each g_k, feature -1: none.
 struct RankOne {
@@ -203,7 +185,7 @@ template <typename T>
 class FeatureBlocks final : public BlockDescriptor<T> {
 public:
     FeatureBlocks(std::shared_ptr<const FeatureTables<T>> tables, InstructionSet isa)
-        : tables_(std::move(tables)), kernels_(kernels<T>(isa)) {
+        : tables_(std::move(tables)), kernels_(in_precision<T>(kernels_for<FeatureKernelTable>(isa))) {
         const auto n_lm = static_cast<std::size_t>(lm_count(std::max(tables_->l_max(), 0)));
         nodes_.resize(tables_->n_nodes_max() * 2 * w());
         adjoints_.resize(nodes_.size());

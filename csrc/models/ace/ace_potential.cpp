@@ -7,8 +7,9 @@
 
 #include "base/cpu.hpp"
 #include "base/elements.hpp"
+#include "base/kernels_for.hpp"
 #include "models/ace/committee_tables.hpp"
-#include "models/ace/kernel_table.hpp"
+#include "models/ace/kernels/views.hpp"
 #include "models/ace/tables.hpp"
 #include "models/registry.hpp"
 
@@ -23,7 +24,7 @@ public:
     AceKernel(const CenterViews<T>& views, const CommitteeViews<T>& committee, InstructionSet isa)
         : views_(views),
           committee_(committee),
-          table_(kernel_table(isa)),
+          table_(kernels_for<KernelTable>(isa)),
           name_(name_of(isa)),
           row_max_(std::max(views.row_max(), committee.row_max())) {
         const auto w = static_cast<std::size_t>(lanes());

@@ -171,17 +171,6 @@ TripletTerms::TripletTerms(const std::vector<TripletTerm>& terms) : terms_(terms
     }
 }
 
-TripletKernel triplet_kernel(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return avx512::triplet_kernel();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return avx2::triplet_kernel();
-#endif
-    static_cast<void>(isa);
-    return baseline::triplet_kernel();
-}
-
 void TripletTerms::add(EdgeBlock& block, TripletKernel kernel, std::vector<TripletEdge>& edges,
                        double* energies) const {
     for (std::size_t k = 0; k < terms_.size(); ++k) {

@@ -67,7 +67,4 @@ private:
     std::vector<Points> points_;
 };
 
-/// The kernel of an instruction set.
-TripletKernel triplet_kernel(InstructionSet isa);
-
 }  // namespace tektite::gap

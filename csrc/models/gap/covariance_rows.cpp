@@ -5,22 +5,12 @@
 #include <cmath>
 
 #include "base/cpu.hpp"
+#include "base/kernels_for.hpp"
 #include "tektite/error.hpp"
 
 namespace tektite::gap {
 
 namespace {
-
-const CovarianceRowsKernels& kernels_of(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return avx512::covariance_rows_kernels();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return avx2::covariance_rows_kernels();
-#endif
-    static_cast<void>(isa);
-    return baseline::covariance_rows_kernels();
-}
 
 /// Steps of edges whose gradients are held at once: 0.8 MB for 252 features and 8 lanes, which with a panel
 /// of sparse points stays in a second-level cache.
@@ -32,7 +22,7 @@ CovarianceRows::CovarianceRows(std::shared_ptr<const Descriptor> descriptor, std
                                double zeta, InstructionSet wanted)
     : descriptor_(std::move(descriptor)),
       isa_(resolve_instruction_set(wanted)),
-      kernels_(kernels_of(isa_)),
+      kernels_(kernels_for<CovarianceRowsKernels>(isa_)),
       block_descriptor_(descriptor_->make_double(isa_)),
       n_features_(static_cast<std::size_t>(descriptor_->n_features())),
       n_points_(points.size() / n_features_),

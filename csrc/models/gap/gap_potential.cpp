@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/cpu.hpp"
+#include "base/kernels_for.hpp"
 #include "models/gap/variance.hpp"
 #include "models/local_potential.hpp"
 #include "models/registry.hpp"
@@ -18,7 +19,10 @@ template <typename T>
 class GapKernel final : public BlockKernel {
 public:
     GapKernel(const SharedTerms& terms, InstructionSet isa)
-        : terms_(terms), kernels_(sparse_kernels(isa)), triplet_kernel_(triplet_kernel(isa)), isa_(isa) {
+        : terms_(terms),
+          kernels_(kernels_for<SparseKernels>(isa)),
+          triplet_kernel_(kernels_for<TripletKernel>(isa)),
+          isa_(isa) {
         const auto w = static_cast<std::size_t>(lanes());
         std::size_t n_features = 0;
         for (const SoapTerm& term : terms.parameters.soap) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/kernels_for.hpp"
+
 namespace tektite::gap {
 
 namespace {
@@ -22,17 +24,6 @@ std::size_t whole_tiles(std::size_t n) {
 }
 
 }  // namespace
-
-const SparseKernels& sparse_kernels(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return avx512::kernels();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return avx2::kernels();
-#endif
-    static_cast<void>(isa);
-    return baseline::kernels();
-}
 
 PackedPoints::PackedPoints(const SoapTerm& term) : zeta(term.zeta) {
     const std::size_t n = term.weights.size(), size = term.sparse_points.size() / n, padded = whole_tiles(n);
@@ -65,7 +56,7 @@ SharedTerms::SharedTerms(Parameters given)
 }
 
 VarianceKernel::VarianceKernel(const SharedTerms& terms, InstructionSet isa)
-    : terms_(terms), kernels_(sparse_kernels(isa)) {
+    : terms_(terms), kernels_(kernels_for<SparseKernels>(isa)) {
     for (const SoapTerm& term : terms.parameters.soap)
         descriptors_.push_back(term.descriptor->make_double(isa));
 }

@@ -60,7 +60,4 @@ private:
     AlignedVector<double> features_, covariances_, k_, prior_, squares_;
 };
 
-/// Kernels of an instruction set.
-const SparseKernels& sparse_kernels(InstructionSet isa);
-
 }  // namespace tektite::gap

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/cpu.hpp"
+#include "base/kernels_for.hpp"
 #include "base/model_file_json.hpp"
 #include "descriptors/block_descriptor.hpp"
 #include "models/descriptor_reader.hpp"
@@ -23,17 +24,6 @@ using nlohmann::json;
 namespace {
 
 constexpr int largest_width = 1 << 16, most_layers = 64, most_members = 1024;
-
-const NetworkKernels& kernels_of(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return avx512::network_kernels();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return avx2::network_kernels();
-#endif
-    static_cast<void>(isa);
-    return baseline::network_kernels();
-}
 
 /// Networks of all members and elements in one precision.
 template <typename T>
@@ -57,7 +47,7 @@ public:
         : descriptor_(make_block_descriptor<T>(descriptor, isa)),
           tables_(tables),
           isolated_(isolated),
-          kernels_(kernels_of(isa)),
+          kernels_(kernels_for<NetworkKernels>(isa)),
           name_(name_of(isa)),
           n_members_(static_cast<int>(tables.networks.size() / isolated.size())) {
         const auto w = static_cast<std::size_t>(lanes());

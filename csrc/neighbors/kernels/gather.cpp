@@ -166,11 +166,15 @@ void interleave(const CompactEdges& edges, int lanes, int n_steps, double pad, d
     interleave_array<std::int32_t, W>(edges.neighbor, edges.stride, n_lanes, steps, neighbor);
 }
 
-}  // namespace
+constexpr KernelTable table{compact, interleave};
 
-const KernelTable& kernels() {
-    static constexpr KernelTable table{compact, interleave};
-    return table;
+}  // namespace
+}  // namespace tektite::edges::TEKTITE_ISA
+
+namespace tektite::edges {
+
+const KernelTable& kernels(isa::TEKTITE_ISA<KernelTable>) {
+    return TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::edges::TEKTITE_ISA
+}  // namespace tektite::edges

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/instruction_sets.hpp"
+
 namespace tektite::edges {
 
 /// Plain pointers into a Cluster, for one block of centres.
@@ -40,14 +42,8 @@ struct KernelTable {
                        double* z, std::int32_t* neighbor);
 };
 
-namespace baseline {
-const KernelTable& kernels();
-}
-namespace avx2 {
-const KernelTable& kernels();
-}
-namespace avx512 {
-const KernelTable& kernels();
-}
+const KernelTable& kernels(isa::baseline<KernelTable>);
+const KernelTable& kernels(isa::avx2<KernelTable>);
+const KernelTable& kernels(isa::avx512<KernelTable>);
 
 }  // namespace tektite::edges

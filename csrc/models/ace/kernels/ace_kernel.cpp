@@ -137,12 +137,16 @@ void committee_float(const CenterView<float>& center, const CommitteeView<float>
     deviations<float, native_lanes<float>>(center, committee, block, scratch, keep, densities, uncertainties);
 }
 
-}  // namespace
+constexpr KernelTable table{native_lanes<double>, native_lanes<float>, compute_double,
+                            compute_float,        committee_double,    committee_float};
 
-const KernelTable& kernels() {
-    static constexpr KernelTable table{native_lanes<double>, native_lanes<float>, compute_double,
-                                       compute_float,        committee_double,    committee_float};
-    return table;
+}  // namespace
+}  // namespace tektite::ace::TEKTITE_ISA
+
+namespace tektite::ace {
+
+const KernelTable& kernels(isa::TEKTITE_ISA<KernelTable>) {
+    return TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::ace::TEKTITE_ISA
+}  // namespace tektite::ace

@@ -154,13 +154,16 @@ void tangents(const FeatureView<T>& view, const BlockView& block, const FeatureS
     }
 }
 
-}  // namespace
+constexpr FeatureKernelTable table{{lanes<double>, forward<double>, backward<double>, tangents<double>},
+                                   {lanes<float>, forward<float>, backward<float>, tangents<float>}};
 
-const FeatureKernelTable& feature_kernels() {
-    static constexpr FeatureKernelTable table{
-        {lanes<double>, forward<double>, backward<double>, tangents<double>},
-        {lanes<float>, forward<float>, backward<float>, tangents<float>}};
-    return table;
+}  // namespace
+}  // namespace tektite::ace::TEKTITE_ISA
+
+namespace tektite::ace {
+
+const FeatureKernelTable& kernels(isa::TEKTITE_ISA<FeatureKernelTable>) {
+    return TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::ace::TEKTITE_ISA
+}  // namespace tektite::ace

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/instruction_sets.hpp"
 #include "models/ace/kernels/views.hpp"
 
 namespace tektite::ace {
@@ -52,14 +53,8 @@ struct FeatureKernelTable {
     FeatureKernels<float> in_float;
 };
 
-namespace baseline {
-const FeatureKernelTable& feature_kernels();
-}
-namespace avx2 {
-const FeatureKernelTable& feature_kernels();
-}
-namespace avx512 {
-const FeatureKernelTable& feature_kernels();
-}
+const FeatureKernelTable& kernels(isa::baseline<FeatureKernelTable>);
+const FeatureKernelTable& kernels(isa::avx2<FeatureKernelTable>);
+const FeatureKernelTable& kernels(isa::avx512<FeatureKernelTable>);
 
 }  // namespace tektite::ace

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/instruction_sets.hpp"
 #include "models/ace/embedding.hpp"
 
 namespace tektite::ace {
@@ -147,14 +148,8 @@ struct KernelTable {
                             double* uncertainties);
 };
 
-namespace baseline {
-const KernelTable& kernels();
-}
-namespace avx2 {
-const KernelTable& kernels();
-}
-namespace avx512 {
-const KernelTable& kernels();
-}
+const KernelTable& kernels(isa::baseline<KernelTable>);
+const KernelTable& kernels(isa::avx2<KernelTable>);
+const KernelTable& kernels(isa::avx512<KernelTable>);
 
 }  // namespace tektite::ace

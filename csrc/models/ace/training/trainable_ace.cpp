@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/cpu.hpp"
+#include "base/kernels_for.hpp"
 #include "base/thread_pool.hpp"
 #include "basis/ace_radial.hpp"
-#include "models/ace/kernel_table.hpp"
 #include "models/ace/training/center_model.hpp"
 #include "neighbors/center_blocks.hpp"
 #include "neighbors/edge_block.hpp"
@@ -23,17 +23,6 @@ namespace {
 
 [[noreturn]] void fail(const std::string& what) {
     throw Error(ErrorCode::invalid_argument, "ACE training: " + what);
-}
-
-const training::KernelTable& training_kernel_table(InstructionSet isa) {
-#if defined(TEKTITE_HAVE_AVX512)
-    if (isa == InstructionSet::avx512) return avx512::training_kernels();
-#endif
-#if defined(TEKTITE_HAVE_AVX2)
-    if (isa == InstructionSet::avx2) return avx2::training_kernels();
-#endif
-    static_cast<void>(isa);
-    return baseline::training_kernels();
 }
 
 /// Frames of a batch that are worked on together; a frame occurs once in it.
@@ -141,8 +130,8 @@ TrainableAce::Implementation::Implementation(std::shared_ptr<const Basis> basis,
     : basis_(std::move(basis)),
       radial_fixed_(radial_fixed),
       isa_(resolve_instruction_set(instruction_set)),
-      kernels_(kernel_table(isa_)),
-      training_kernels_(training_kernel_table(isa_)) {
+      kernels_(kernels_for<ace::KernelTable>(isa_)),
+      training_kernels_(kernels_for<training::KernelTable>(isa_)) {
     const auto n_elements = static_cast<std::size_t>(basis_->n_elements());
     if (embeddings.size() != n_elements || embeddings[0].n_density() < 1)
         fail("needs one embedding with at least one density for each of the " + std::to_string(n_elements) +

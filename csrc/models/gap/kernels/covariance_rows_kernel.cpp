@@ -94,11 +94,15 @@ void add_edges(const double* panel, int n_features, const CenterEdges& edges, co
     for (int c = 0; c < 6; ++c) add(strain[c], 1.0, n_columns, virial + static_cast<std::size_t>(c) * stride);
 }
 
-}  // namespace
+constexpr CovarianceRowsKernels table{panel_width, products, add_edges};
 
-const CovarianceRowsKernels& covariance_rows_kernels() {
-    static constexpr CovarianceRowsKernels table{panel_width, products, add_edges};
-    return table;
+}  // namespace
+}  // namespace tektite::gap::TEKTITE_ISA
+
+namespace tektite::gap {
+
+const CovarianceRowsKernels& kernels(isa::TEKTITE_ISA<CovarianceRowsKernels>) {
+    return TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::gap::TEKTITE_ISA
+}  // namespace tektite::gap

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/instruction_sets.hpp"
+
 namespace tektite::gap {
 
 /// Rows of the left factor are interleaved by so many: those of two edges.
@@ -35,14 +37,8 @@ struct CovarianceRowsKernels {
                       int n_columns, double* forces, double* virial, std::size_t stride);
 };
 
-namespace baseline {
-const CovarianceRowsKernels& covariance_rows_kernels();
-}
-namespace avx2 {
-const CovarianceRowsKernels& covariance_rows_kernels();
-}
-namespace avx512 {
-const CovarianceRowsKernels& covariance_rows_kernels();
-}
+const CovarianceRowsKernels& kernels(isa::baseline<CovarianceRowsKernels>);
+const CovarianceRowsKernels& kernels(isa::avx2<CovarianceRowsKernels>);
+const CovarianceRowsKernels& kernels(isa::avx512<CovarianceRowsKernels>);
 
 }  // namespace tektite::gap

@@ -189,11 +189,15 @@ void triangular(const TriangularView& view, const double* x, std::size_t stride,
     }
 }
 
-}  // namespace
+constexpr SparseKernels table{W, predict, covariance, triangular};
 
-const SparseKernels& kernels() {
-    static constexpr SparseKernels table{W, predict, covariance, triangular};
-    return table;
+}  // namespace
+}  // namespace tektite::gap::TEKTITE_ISA
+
+namespace tektite::gap {
+
+const SparseKernels& kernels(isa::TEKTITE_ISA<SparseKernels>) {
+    return TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::gap::TEKTITE_ISA
+}  // namespace tektite::gap

@@ -11,6 +11,8 @@
 
 #include <cstddef>
 
+#include "base/instruction_sets.hpp"
+
 namespace tektite::gap {
 
 /// Sparse points (and rows of other matrices) are interleaved by so many.
@@ -49,14 +51,8 @@ struct SparseKernels {
                        double* squares);
 };
 
-namespace baseline {
-const SparseKernels& kernels();
-}
-namespace avx2 {
-const SparseKernels& kernels();
-}
-namespace avx512 {
-const SparseKernels& kernels();
-}
+const SparseKernels& kernels(isa::baseline<SparseKernels>);
+const SparseKernels& kernels(isa::avx2<SparseKernels>);
+const SparseKernels& kernels(isa::avx512<SparseKernels>);
 
 }  // namespace tektite::gap

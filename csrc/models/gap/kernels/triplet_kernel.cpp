@@ -60,10 +60,15 @@ void sum_of_gaussians(const TripletView& view, const double* x, double* out) {
     }
 }
 
-}  // namespace
+constexpr TripletKernel table = sum_of_gaussians;
 
-TripletKernel triplet_kernel() {
-    return sum_of_gaussians;
+}  // namespace
+}  // namespace tektite::gap::TEKTITE_ISA
+
+namespace tektite::gap {
+
+const TripletKernel& kernels(isa::TEKTITE_ISA<TripletKernel>) {
+    return TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::gap::TEKTITE_ISA
+}  // namespace tektite::gap

@@ -18,12 +18,15 @@ void evaluate(const NetworkView<T>& network, int lanes, const T* features, doubl
                                        adjoint + lane);
 }
 
-}  // namespace
+constexpr NetworkKernels table{native_lanes<double>, native_lanes<float>, evaluate<double>, evaluate<float>};
 
-const NetworkKernels& network_kernels() {
-    static constexpr NetworkKernels kernels{native_lanes<double>, native_lanes<float>, evaluate<double>,
-                                            evaluate<float>};
-    return kernels;
+}  // namespace
+}  // namespace tektite::neural::TEKTITE_ISA
+
+namespace tektite::neural {
+
+const NetworkKernels& kernels(isa::TEKTITE_ISA<NetworkKernels>) {
+    return TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::neural::TEKTITE_ISA
+}  // namespace tektite::neural

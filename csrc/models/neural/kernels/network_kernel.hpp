@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "base/instruction_sets.hpp"
+
 namespace tektite::neural {
 
 enum class Activation { tanh, silu };
@@ -37,14 +39,8 @@ struct NetworkKernels {
     NetworkFunction<float> evaluate_float;
 };
 
-namespace baseline {
-const NetworkKernels& network_kernels();
-}
-namespace avx2 {
-const NetworkKernels& network_kernels();
-}
-namespace avx512 {
-const NetworkKernels& network_kernels();
-}
+const NetworkKernels& kernels(isa::baseline<NetworkKernels>);
+const NetworkKernels& kernels(isa::avx2<NetworkKernels>);
+const NetworkKernels& kernels(isa::avx512<NetworkKernels>);
 
 }  // namespace tektite::neural

@@ -150,11 +150,15 @@ void add_gradient(const TrainingView& view, const TrainingBlock& block, const Tr
     }
 }
 
-}  // namespace
+constexpr training::KernelTable table{W, add_gradient};
 
-const training::KernelTable& training_kernels() {
-    static constexpr training::KernelTable table{W, add_gradient};
-    return table;
+}  // namespace
+}  // namespace tektite::ace::TEKTITE_ISA
+
+namespace tektite::ace::training {
+
+const KernelTable& kernels(isa::TEKTITE_ISA<KernelTable>) {
+    return ace::TEKTITE_ISA::table;
 }
 
-}  // namespace tektite::ace::TEKTITE_ISA
+}  // namespace tektite::ace::training

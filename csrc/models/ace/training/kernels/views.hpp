@@ -6,6 +6,7 @@
 
 #include <cstddef>
 
+#include "base/instruction_sets.hpp"
 #include "models/ace/kernels/views.hpp"
 
 namespace tektite::ace::training {
@@ -72,14 +73,8 @@ struct KernelTable {
                          const GradientSums&);
 };
 
-}  // namespace tektite::ace::training
+const KernelTable& kernels(isa::baseline<KernelTable>);
+const KernelTable& kernels(isa::avx2<KernelTable>);
+const KernelTable& kernels(isa::avx512<KernelTable>);
 
-namespace tektite::ace::baseline {
-const training::KernelTable& training_kernels();
-}
-namespace tektite::ace::avx2 {
-const training::KernelTable& training_kernels();
-}
-namespace tektite::ace::avx512 {
-const training::KernelTable& training_kernels();
-}
+}  // namespace tektite::ace::training
