@@ -1,99 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Distances, unit vectors and rows of radial tables for registers full of
-// edges. Devices have a twin in cuda/terms/table_row.hpp, where a thread reads
-// its own row.
+// Places and rows of the tables of SOAP for W lanes of a block.
 #pragma once
 
-#include "base/simd.hpp"
+#include "basis/kernels/table_lookup.hpp"
 #include "descriptors/kernels/soap_views.hpp"
 
 namespace tektite::soap::TEKTITE_ISA {
 namespace {
 
-/// Distances, unit vectors and table positions of the steps [begin, end), all
-/// in double: 30 flops an edge.
-template <typename T, int W>
-[[gnu::noinline]] void locate_edges(const RadialView<T>& table, const LanesView& edges,
-                                    const Scratch<T>& scratch, int begin, int end) {
-    constexpr int WD = native_lanes<double> < W ? native_lanes<double> : W;
-    using D = Vector<double, WD>;
-    using I = Vector<std::int64_t, WD>;
-    const int zero_bin = table.first_bin[table.n_segments];
-    for (int step = begin; step < end; ++step)
-        for (int lane = 0; lane < W; lane += WD) {
-            const std::size_t from =
-                static_cast<std::size_t>(step) * edges.stride + static_cast<std::size_t>(lane);
-            const std::size_t to = static_cast<std::size_t>(step) * W + static_cast<std::size_t>(lane);
-            const D x = load<D>(edges.x + from), y = load<D>(edges.y + from), z = load<D>(edges.z + from);
-            const D r2 = x * x + y * y + z * z;
-            D r;
-            for (int b = 0; b < WD; ++b) r[b] = __builtin_sqrt(r2[b]);
-            const D inverse_r = 1.0 / r;
-            D start = D{} + table.start[0], inverse_width = D{} + table.inverse_width[0];
-            I first = I{} + table.first_bin[0];
-            for (int s = 1; s < table.n_segments; ++s) {
-                const I beyond = r >= table.start[s];
-                start = beyond ? D{} + table.start[s] : start;
-                inverse_width = beyond ? D{} + table.inverse_width[s] : inverse_width;
-                first = beyond ? I{} + table.first_bin[s] : first;
-            }
-            const I outside = r >= table.cutoff;
-            const D place = outside ? D{} : (r - start) * inverse_width;
-            I bin = __builtin_convertvector(place, I);  // place >= 0: truncation is floor
-            const D t = place - __builtin_convertvector(bin, D);
-            bin = outside ? I{} + zero_bin : bin + first;
-            // (r - start) / width may round up to the next segment's first bin.
-            bin = bin > zero_bin ? I{} + zero_bin : bin;
-            store(scratch.bin + to, bin);
-            T* unit = scratch.unit + static_cast<std::size_t>(step) * 3 * W + static_cast<std::size_t>(lane);
-            for (int b = 0; b < WD; ++b) {
-                unit[b] = static_cast<T>(x[b] * inverse_r[b]);
-                unit[W + b] = static_cast<T>(y[b] * inverse_r[b]);
-                unit[2 * W + b] = static_cast<T>(z[b] * inverse_r[b]);
-                scratch.inverse_r[to + static_cast<std::size_t>(b)] = static_cast<T>(inverse_r[b]);
-                scratch.position[to + static_cast<std::size_t>(b)] = static_cast<T>(t[b]);
-                scratch.inverse_width[to + static_cast<std::size_t>(b)] = static_cast<T>(inverse_width[b]);
-            }
-        }
-}
+using tektite::TEKTITE_ISA::radial_rows;
 
-/// Radial functions (and slopes) of one step, [row][W]: each lane's table row
-/// is read contiguously and W rows are transposed in registers.
-template <bool with_slope, typename T, int W>
-void radial_rows(const RadialView<T>& table, int row_length, int n_columns, const Scratch<T>& scratch,
-                 int step, T* out, T* out_slope) {
-    using V = Vector<T, W>;
-    const std::size_t row = static_cast<std::size_t>(row_length), p = static_cast<std::size_t>(step) * W;
-    const T* rows[W];
-    for (int b = 0; b < W; ++b)
-        rows[b] = table.coefficients + static_cast<std::size_t>(scratch.bin[p + b]) * 6 * row;
-    const T* t = scratch.position + p;
-    const T* inverse_width = scratch.inverse_width + p;
-    for (int column = 0; column < n_columns; column += W) {
-        V value[W], slope[W];
-#pragma GCC unroll 16
-        for (int b = 0; b < W; ++b) {
-            const T* c = rows[b] + column;
-            const V s = V{} + t[b];
-            V f = load<V>(c + 5 * row), df = f;
-            f = f * s + load<V>(c + 4 * row);
-            if constexpr (with_slope) df = df * s + f;
-            f = f * s + load<V>(c + 3 * row);
-            if constexpr (with_slope) df = df * s + f;
-            f = f * s + load<V>(c + 2 * row);
-            if constexpr (with_slope) df = df * s + f;
-            f = f * s + load<V>(c + row);
-            if constexpr (with_slope) slope[b] = (df * s + f) * inverse_width[b];
-            value[b] = f * s + load<V>(c);
-        }
-        transpose<W>(value);
-        if constexpr (with_slope) transpose<W>(slope);
-#pragma GCC unroll 16
-        for (int b = 0; b < W; ++b) {
-            store(out + (column + b) * W, value[b]);
-            if constexpr (with_slope) store(out_slope + (column + b) * W, slope[b]);
-        }
-    }
+template <typename T, int W>
+void locate_edges(const RadialView<T>& table, const LanesView& edges, const Scratch<T>& scratch, int begin,
+                  int end) {
+    tektite::TEKTITE_ISA::locate_edges<T, W>(table, edges, edges.stride, scratch, begin, end);
 }
 
 }  // namespace
