@@ -2,6 +2,7 @@
 #include "models/gap/kernels/covariance_rows_kernel.hpp"
 
 #include "base/simd.hpp"
+#include "models/gap/kernels/tile_product.hpp"
 
 namespace tektite::gap::TEKTITE_ISA {
 
@@ -14,31 +15,9 @@ using V = Vector<double, W>;
 constexpr int N = register_count == 32 ? 4 : 2;
 constexpr int panel_width = N * W;
 
-/// sum[i][v] = sum over f of rows[f][i] panel[f][v].
-[[gnu::always_inline]] inline void tile_product(const double* panel, int n_features, const double* rows,
-                                                V (*sum)[N]) {
-#pragma GCC unroll 6
-    for (int i = 0; i < row_tile; ++i)
-#pragma GCC unroll 4
-        for (int v = 0; v < N; ++v) sum[i][v] = V{};
-    for (int f = 0; f < n_features; ++f) {
-        V y[N];
-#pragma GCC unroll 4
-        for (int v = 0; v < N; ++v) y[v] = load<V>(panel + v * W);
-#pragma GCC unroll 6
-        for (int i = 0; i < row_tile; ++i) {
-            const V r = V{} + rows[i];
-#pragma GCC unroll 4
-            for (int v = 0; v < N; ++v) sum[i][v] += r * y[v];
-        }
-        panel += panel_width;
-        rows += row_tile;
-    }
-}
-
 void products(const double* panel, int n_features, const double* rows, double* out, std::size_t stride) {
     V sum[row_tile][N];
-    tile_product(panel, n_features, rows, sum);
+    tile_product<row_tile>(rows, panel, panel_width, n_features, sum);
     for (int i = 0; i < row_tile; ++i)
         for (int v = 0; v < N; ++v) store(out + static_cast<std::size_t>(i) * stride + v * W, sum[i][v]);
 }
@@ -65,8 +44,8 @@ void add_edges(const double* panel, int n_features, const CenterEdges& edges, co
     const std::size_t tile_size = static_cast<std::size_t>(n_features) * row_tile;
     for (int first = 0; first < edges.n_edges; first += 2) {
         V sum[row_tile][N];
-        tile_product(panel, n_features, edges.gradients + static_cast<std::size_t>(first / 2) * tile_size,
-                     sum);
+        tile_product<row_tile>(edges.gradients + static_cast<std::size_t>(first / 2) * tile_size, panel,
+                               panel_width, n_features, sum);
         for (int e = first; e < first + 2 && e < edges.n_edges; ++e) {
             V(*g)[N] = sum + 3 * (e - first);
             const double* r = edges.vectors + 3 * e;

@@ -2,6 +2,7 @@
 #include "models/gap/kernels/sparse_kernel.hpp"
 
 #include "base/simd.hpp"
+#include "models/gap/kernels/tile_product.hpp"
 
 namespace tektite::gap::TEKTITE_ISA {
 
@@ -20,29 +21,6 @@ inline constexpr int group = register_count == 32 ? registers_together : registe
 }
 [[gnu::always_inline]] inline void clear(double* values, int n) {
     for (int k = 0; k < n; ++k) values[k] = 0.0;
-}
-
-/// sum[i][v] = sum over k < n of rows[k][i] x[k][v] for one tile of rows and N registers.
-template <int N>
-[[gnu::always_inline]] inline void tile_product(const double* rows, const double* x, std::size_t stride,
-                                                int n, V (*sum)[N]) {
-#pragma GCC unroll 6
-    for (int i = 0; i < sparse_tile; ++i)
-#pragma GCC unroll 4
-        for (int v = 0; v < N; ++v) sum[i][v] = V{};
-    for (int k = 0; k < n; ++k) {
-        V y[N];
-#pragma GCC unroll 4
-        for (int v = 0; v < N; ++v) y[v] = load<V>(x + v * W);
-#pragma GCC unroll 6
-        for (int i = 0; i < sparse_tile; ++i) {
-            const V r = V{} + rows[i];
-#pragma GCC unroll 4
-            for (int v = 0; v < N; ++v) sum[i][v] += r * y[v];
-        }
-        rows += sparse_tile;
-        x += stride;
-    }
 }
 
 /// d^power; repeated multiplication where the power is a small integer. Overlaps are not negative but for
@@ -127,8 +105,8 @@ void predict(const SparseView& view, const double* features, std::size_t stride,
             constexpr int N = decltype(count)::value;
             for (int tile = 0; tile < n_tiles; ++tile) {
                 V sum[sparse_tile][N];
-                tile_product<N>(points + static_cast<std::size_t>(tile) * tile_stride, features + first * W,
-                                stride, view.n_features, sum);
+                tile_product<sparse_tile>(points + static_cast<std::size_t>(tile) * tile_stride,
+                                          features + first * W, stride, view.n_features, sum);
                 for (int i = 0; i < sparse_tile; ++i) {
                     const int s = tile * sparse_tile + i;
                     const double weight = view.weights[first_tile * sparse_tile + s];
@@ -158,8 +136,8 @@ void covariance(const SparseView& view, double scale, const double* features, st
         for_groups(n_registers, [&](auto count, int first) {
             constexpr int N = decltype(count)::value;
             V sum[sparse_tile][N];
-            tile_product<N>(view.points + static_cast<std::size_t>(tile) * tile_stride, features + first * W,
-                            stride, view.n_features, sum);
+            tile_product<sparse_tile>(view.points + static_cast<std::size_t>(tile) * tile_stride,
+                                      features + first * W, stride, view.n_features, sum);
             for (int i = 0; i < sparse_tile; ++i)
                 for (int v = 0; v < N; ++v) {
                     store(covariances + static_cast<std::size_t>(tile * sparse_tile + i) * stride +
@@ -178,7 +156,7 @@ void triangular(const TriangularView& view, const double* x, std::size_t stride,
         for_groups(n_registers, [&](auto count, int first) {
             constexpr int N = decltype(count)::value;
             V sum[sparse_tile][N];
-            tile_product<N>(rows, x + first * W, stride, n_columns, sum);
+            tile_product<sparse_tile>(rows, x + first * W, stride, n_columns, sum);
             for (int v = 0; v < N; ++v) {
                 V square = load<V>(squares + (first + v) * W);
                 for (int i = 0; i < sparse_tile; ++i) square += sum[i][v] * sum[i][v];
