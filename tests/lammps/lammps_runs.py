@@ -233,6 +233,22 @@ read_data {data.name}
 """
 
 
+def lone_molecule() -> Atoms:
+    """Three atoms at one end of a long box, so that most of several ranks along x have none."""
+    places = [[1, 1, 1], [2.6, 1.2, 1.1], [1.3, 2.9, 1.4]]
+    return Atoms("SiOSi", places, cell=[60, 12, 12], pbc=True)
+
+
+def empty_box(n_types: int) -> str:
+    """Commands that make a box without atoms."""
+    return f"""
+units metal
+region box block 0 9 0 9 0 9
+create_box {n_types} box
+mass * 20
+"""
+
+
 def mlip(model: Path, types: Sequence[str], settings: str = "") -> str:
     """Return the commands for the pair style."""
     return f"pair_style mlip {settings}\npair_coeff * * {model} {' '.join(types)}\n"

@@ -15,6 +15,8 @@ from lammps_runs import (
     Observed,
     assert_same,
     data_file,
+    empty_box,
+    lone_molecule,
     mlip,
     observe,
     run,
@@ -140,8 +142,7 @@ def test_types_change_without_a_new_list(
 
 @pytest.mark.parametrize("newton", ["on", "off"])
 def test_ranks_without_atoms(newton: str, models: dict[str, Path], tmp_path: Path) -> None:
-    places = [[1, 1, 1], [2.6, 1.2, 1.1], [1.3, 2.9, 1.4]]
-    atoms = Atoms("SiOSi", places, cell=[60, 12, 12], pbc=True)
+    atoms = lone_molecule()
     data = data_file(tmp_path / "data", atoms, TYPES)
     setup = setup_commands(data, atoms, newton=newton, more="processors * 1 1")
     cpu, gpu = both(tmp_path, setup, models["ace-O-Si"], 4)
@@ -150,9 +151,8 @@ def test_ranks_without_atoms(newton: str, models: dict[str, Path], tmp_path: Pat
 
 
 def test_no_atoms_at_all(models: dict[str, Path], tmp_path: Path) -> None:
-    box = "units metal\nregion box block 0 9 0 9 0 9\ncreate_box 2 box\nmass * 20\n"
     pair = mlip(models["ace-O-Si"], TYPES, "device cuda")
-    assert "Loop time" in run(tmp_path, f"{box}{pair}run 2\n", ranks=2)
+    assert "Loop time" in run(tmp_path, f"{empty_box(2)}{pair}run 2\n", ranks=2)
 
 
 def test_wide_ghosts_and_multi(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from lammps_runs import (
     Observed,
     assert_same,
     data_file,
+    empty_box,
+    lone_molecule,
     mlip,
     observe,
     run,
@@ -89,8 +91,7 @@ def test_trajectory(newton: str, models: dict[str, Path], crystal: Atoms, tmp_pa
 
 @pytest.mark.parametrize("newton", ["on", "off"])
 def test_ranks_without_atoms(newton: str, models: dict[str, Path], tmp_path: Path) -> None:
-    places = [[1, 1, 1], [2.6, 1.2, 1.1], [1.3, 2.9, 1.4]]
-    atoms = Atoms("SiOSi", places, cell=[60, 12, 12], pbc=True)
+    atoms = lone_molecule()
     data = data_file(tmp_path / "data", atoms, TYPES)
     setup = setup_commands(data, atoms, newton=newton, more="processors * 1 1")
     pair = mlip(models["ace-O-Si"], TYPES)
@@ -103,10 +104,7 @@ def test_no_atoms_at_all(models: dict[str, Path], tmp_path: Path) -> None:
     log = run(
         tmp_path,
         f"""
-units metal
-region box block 0 9 0 9 0 9
-create_box 2 box
-mass * 20
+{empty_box(2)}
 {mlip(models["ace-O-Si"], TYPES)}
 thermo_style custom step pe press
 run 2

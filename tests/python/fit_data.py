@@ -28,6 +28,8 @@ SMALL_BASIS = {
     "max_degree": [5, 5, 4, 3],
     "l_weight": 1.0,
 }
+# Fewer functions, for fits that are repeated.
+TINY_BASIS = {**SMALL_BASIS, "n_max": [4, 3, 2], "l_max": [0, 2, 1], "max_degree": [3, 3, 2]}
 
 # Nearest neighbours in the mean, and closest, for which the radial functions of teachers are made.
 NEAREST, CLOSEST = 2.4, 1.8
@@ -95,6 +97,18 @@ def label(structures: list[Atoms], potential: Potential, group: str = "all") -> 
         frames.append(
             Frame(atoms, result["energy"], result["forces"], stress, group, k, "made.extxyz")
         )
+    return frames
+
+
+def noisy_silicon(n: int, noise: float) -> list[Frame]:
+    """Labelled silicon with random numbers added to the forces, so that data decide differently.
+
+    noise: their standard deviation, eV/angstrom.
+    """
+    frames = label(silicon_structures(n), teacher(["Si"], energies=[-5.0]))
+    rng = np.random.default_rng(3)
+    for frame in frames:
+        frame.forces = frame.forces + noise * rng.normal(size=frame.forces.shape)
     return frames
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
 from ase.neighborlist import neighbor_list
 from hypothesis import strategies as st
 
@@ -31,6 +32,23 @@ def random_system(
         if len(neighbor_list("i", atoms, closest)) == 0:
             return atoms
     raise AssertionError("no system found")
+
+
+def varied_systems(elements: list[str], repeats: tuple[int, int, int]) -> list[Atoms]:
+    """A lone atom, a cluster, a cell smaller than the cutoff, a slab, and a rattled crystal.
+
+    repeats: of the crystal's cubic cell of 8 atoms; a third of them are of the first element.
+    """
+    crystal = bulk("Si", cubic=True) * repeats
+    crystal.rattle(0.2, seed=1)
+    crystal.symbols[::3] = elements[0]
+    return [
+        Atoms(elements[0]),
+        random_system(elements, 1, 2, (False, False, False)),
+        random_system(elements, 2, 1, (True, True, True)),
+        random_system(elements, 3, 5, (True, False, True)),
+        crystal,
+    ]
 
 
 @st.composite

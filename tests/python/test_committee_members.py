@@ -10,7 +10,7 @@ import pytest
 import yaml
 from ase.build import bulk
 
-from fit_data import SMALL_BASIS, label, silicon_structures, small_config, teacher, write_frames
+from fit_data import TINY_BASIS, noisy_silicon, silicon_structures, small_config, write_frames
 from tektite import TektiteCalculator, modelfile
 from tektite.data import Frame
 from tektite.fit import fit_frames, run_config, train_frames
@@ -18,7 +18,6 @@ from tektite.fit.committee import COMMITTEE
 from tektite.fit.committee_members import Members, resampled
 from tektite.fit.linear import fit_linear
 
-TINY = {**SMALL_BASIS, "n_max": [4, 3, 2], "l_max": [0, 2, 1], "max_degree": [3, 3, 2]}
 TRAINING = {
     "embedding": {"exponents": [1.0, 0.5], "fit_exponents": True},
     "radial": "all",
@@ -31,16 +30,11 @@ TRAINING = {
 
 @pytest.fixture(scope="module")
 def frames() -> list[Frame]:
-    """Frames with noise, so that data decide differently."""
-    found = label(silicon_structures(24), teacher(["Si"], energies=[-5.0]))
-    rng = np.random.default_rng(3)
-    for frame in found:
-        frame.forces = frame.forces + 0.05 * rng.normal(size=frame.forces.shape)
-    return found
+    return noisy_silicon(24, noise=0.05)
 
 
 def test_resampling_counts_frames(frames: list[Frame]) -> None:
-    targets = fit_linear(small_config(basis=TINY), frames).targets
+    targets = fit_linear(small_config(basis=TINY_BASIS), frames).targets
     drawn = resampled(targets, [1, 2])
     square = {id(t.frame): t.weight_forces**2 for t in targets}
     counts = [t.weight_forces**2 / square[id(t.frame)] for t in drawn]
@@ -53,7 +47,7 @@ def test_resampling_counts_frames(frames: list[Frame]) -> None:
 def test_linear_members_are_fits_to_resampled_frames(frames: list[Frame], energies) -> None:
     """A member is a fit to a list in which frames occur as often as they were drawn."""
     config = small_config(
-        basis=TINY,
+        basis=TINY_BASIS,
         isolated_energies=energies,
         regression={"method": "fixed", "strength": 0.1, "posterior": False},
         committee={"kind": "bootstrap", "members": 3, "seed": 7},
@@ -65,7 +59,7 @@ def test_linear_members_are_fits_to_resampled_frames(frames: list[Frame], energi
     for k in range(3):
         draws = np.random.default_rng([7, k, 4]).integers(len(frames), size=len(frames))
         again = small_config(
-            basis=TINY,
+            basis=TINY_BASIS,
             isolated_energies=dict(zip(["Si"], linear.energies)),
             regression={"method": "fixed", "strength": 0.1, "posterior": False},
             radial={
@@ -81,10 +75,10 @@ def test_linear_members_are_fits_to_resampled_frames(frames: list[Frame], energi
 @pytest.mark.parametrize("kind", ["bootstrap", "seed"])
 def test_the_model_is_that_without_a_committee(frames: list[Frame], kind: str) -> None:
     committee = {"kind": kind, "members": 3}
-    config = small_config(basis=TINY, training=TRAINING, committee=committee)
+    config = small_config(basis=TINY_BASIS, training=TRAINING, committee=committee)
     with_members = train_frames(config, frames[:12])
     alone = train_frames(
-        small_config(basis=TINY, training=TRAINING, committee={"members": 0}), frames[:12]
+        small_config(basis=TINY_BASIS, training=TRAINING, committee={"members": 0}), frames[:12]
     )
     arrays = with_members.contents[1]
     others = alone.contents[1]
@@ -105,7 +99,7 @@ def test_the_model_is_that_without_a_committee(frames: list[Frame], kind: str) -
 def test_bootstrap_and_posterior_agree_on_the_size(frames: list[Frame]) -> None:
     spreads = {}
     for kind in ("bootstrap", "posterior"):
-        config = small_config(basis=TINY, committee={"kind": kind, "members": 40})
+        config = small_config(basis=TINY_BASIS, committee={"kind": kind, "members": 40})
         evaluator = fit_frames(config, frames).potential.make_evaluator(threads=1)
         values = [
             evaluator.evaluate(
@@ -122,7 +116,7 @@ def _write_config(folder: Path, frames: list[Frame], **sections: dict) -> Path:
     write_frames(folder / "train.extxyz", frames)
     content = {
         "data": {"train": "train.extxyz"},
-        "basis": TINY,
+        "basis": TINY_BASIS,
         "baseline": {"kind": "zbl"},
         "threads": 1,
         "committee": {"kind": "bootstrap", "members": 4},

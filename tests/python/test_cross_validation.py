@@ -11,7 +11,7 @@ import pytest
 import yaml
 from ase import Atoms
 
-from fit_data import SMALL_BASIS, label, silicon_structures, small_config, teacher, write_frames
+from fit_data import TINY_BASIS, noisy_silicon, small_config, write_frames
 from tektite import modelfile
 from tektite.data import Frame, read_frames
 from tektite.errors import DataError
@@ -21,11 +21,10 @@ from tektite.fit.base_config import CrossValidationConfig
 from tektite.fit.cross_validation import candidates, parts, together
 from tektite.fit.families import estimate_config
 
-TINY = {**SMALL_BASIS, "n_max": [4, 3, 2], "l_max": [0, 2, 1], "max_degree": [3, 3, 2]}
 FAMILIES = {
-    "linear": {"basis": TINY, "baseline": {"kind": "none"}},
+    "linear": {"basis": TINY_BASIS, "baseline": {"kind": "none"}},
     "non-linear": {
-        "basis": TINY,
+        "basis": TINY_BASIS,
         "training": {"stages": [{"optimizer": "lbfgs", "iterations": 3}]},
     },
     "gap": {"family": "gap", "soap": None, "distance_2b": {"cutoff": 4.0, "n_sparse": 6}},
@@ -40,11 +39,7 @@ FAMILIES = {
 
 @pytest.fixture(scope="module")
 def frames() -> list[Frame]:
-    found = label(silicon_structures(20), teacher(["Si"], energies=[-5.0]))
-    rng = np.random.default_rng(3)
-    for frame in found:
-        frame.forces = frame.forces + 0.2 * rng.normal(size=frame.forces.shape)
-    return found
+    return noisy_silicon(20, noise=0.2)
 
 
 def write_config(folder: Path, frames: list[Frame], content: dict) -> Path:
@@ -94,7 +89,7 @@ def test_errors_are_those_of_fits_without_the_part(frames: list[Frame], tmp_path
     stored = json.loads(path.with_suffix(".folds.json").read_text())["candidates"][0]
     read = read_frames(tmp_path / "train.extxyz")
     place = parts(read, CrossValidationConfig(folds=3))
-    config = small_config(basis=TINY)
+    config = small_config(basis=TINY_BASIS)
     squares = []
     for part in range(3):
         rest = [f for f, p in zip(read, place) if p != part]
@@ -148,7 +143,7 @@ def test_values_of_a_grid_are_chosen(frames: list[Frame], tmp_path: Path) -> Non
     regression = {"method": "fixed", "strength": best["values"]["regression.strength"]}
     expected = fit_frames(
         small_config(
-            basis={**TINY, "n_max": best["values"]["basis.n_max"]},
+            basis={**TINY_BASIS, "n_max": best["values"]["basis.n_max"]},
             regression=regression,
             threads=1,
         ),

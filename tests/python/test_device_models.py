@@ -7,32 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
 
 import tektite
 from device_libraries import library
 from random_gap import random_gap
-from systems import random_system
+from systems import random_system, varied_systems
 from tektite import modelfile
 
 
 @pytest.fixture(autouse=True)
 def kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEKTITE_CUDA_LIBRARY", library("host executor"))
-
-
-def systems(elements: list[str]) -> list[Atoms]:
-    crystal = bulk("Si", cubic=True) * (2, 2, 1)
-    crystal.rattle(0.2, seed=1)
-    crystal.symbols[::3] = elements[0]
-    return [
-        Atoms(elements[0]),
-        random_system(elements, 1, 2, (False, False, False)),
-        random_system(elements, 2, 1, (True, True, True)),
-        random_system(elements, 3, 5, (True, False, True)),
-        crystal,
-    ]
 
 
 def compare(device: dict, cpu: dict, tolerance: float) -> None:
@@ -51,7 +36,7 @@ def test_gap(tmp_path: Path, elements: list[str], variant: str) -> None:
     reference = model.make_evaluator(threads=1)
     for precision, tolerance in (("double", 1e-10), ("mixed", 1e-4)):
         evaluator = model.to("cuda").make_evaluator(precision)
-        for atoms in systems(elements):
+        for atoms in varied_systems(elements, (2, 2, 1)):
             system = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
             options = {"uncertainties": True, "stresses": True}
             compare(
@@ -81,7 +66,7 @@ def test_neural(model_folder: Path, name: str) -> None:
     reference = model.make_evaluator(threads=1)
     for precision, tolerance in (("double", 1e-10), ("mixed", 2e-5)):
         evaluator = model.to("cuda").make_evaluator(precision)
-        for atoms in systems(model.elements):
+        for atoms in varied_systems(model.elements, (2, 2, 1)):
             system = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
             options = {"uncertainties": model.has_uncertainty, "stresses": True}
             device, cpu = (e.evaluate(*system, **options) for e in (evaluator, reference))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fit_data import (
-    SMALL_BASIS,
+    TINY_BASIS,
     label,
     mixed_structures,
     silicon_structures,
@@ -24,7 +24,6 @@ from tektite.fit import fit_frames
 from tektite.fit.training_run import train_frames
 from tektite.potential import load
 
-TINY = {**SMALL_BASIS, "n_max": [4, 3, 2], "l_max": [0, 2, 1], "max_degree": [3, 3, 2]}
 STAGE = {"optimizer": "bfgs", "iterations": 8}
 
 
@@ -37,7 +36,7 @@ def frames():
 def first(frames, tmp_path_factory) -> Path:
     """A trained non-linear model of silicon with a zbl baseline."""
     config = small_config(
-        basis=TINY,
+        basis=TINY_BASIS,
         baseline={"kind": "zbl"},
         training={"stages": [STAGE], "radial": "all"},
         threads=1,
@@ -116,7 +115,7 @@ def test_an_element_is_added(frames, first) -> None:
 
 def test_from_a_linear_model(frames, tmp_path: Path) -> None:
     """One density; the linear fit of the same data is where it stays."""
-    config = small_config(basis=TINY, threads=1, isolated_energies={"Si": -3.0})
+    config = small_config(basis=TINY_BASIS, threads=1, isolated_energies={"Si": -3.0})
     linear = fit_frames(config, frames)
     path = tmp_path / "linear.mlip"
     modelfile.write(path, *linear.contents)

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from fit_data import (
-    SMALL_BASIS,
+    TINY_BASIS,
     label,
     mixed_structures,
     silicon_structures,
@@ -39,7 +39,6 @@ from tektite.potential import load
 from tektite.report.dimers import dimer_curves
 from tektite.report.page import worst_frames
 
-TINY = {**SMALL_BASIS, "n_max": [4, 3, 2], "l_max": [0, 2, 1], "max_degree": [3, 3, 2]}
 QUICK = {"optimizer": "lbfgs", "iterations": 6, "validate_every": 2}
 
 
@@ -50,7 +49,7 @@ def frames():
 
 
 def training_config(**training):
-    sections = {"basis": TINY, "training": {"stages": [QUICK], **training}}
+    sections = {"basis": TINY_BASIS, "training": {"stages": [QUICK], **training}}
     return small_config(**sections, threads=1, isolated_energies={"Si": 0.0})
 
 
@@ -129,7 +128,7 @@ def test_two_elements_and_fitted_isolated_energies() -> None:
     data = label(mixed_structures(elements, 14), teacher(elements, energies=[-3.0, -1.0]))
     stage = {**QUICK, "iterations": 25}
     config = small_config(
-        basis=TINY,
+        basis=TINY_BASIS,
         training={"stages": [stage], "radial": "pair"},
         threads=1,
         isolated_energies="fit",
@@ -211,7 +210,7 @@ def test_warnings(frames) -> None:
 
 def test_dry_run_knows_the_size(frames) -> None:
     for training in (None, {"stages": [QUICK], "embedding": {"exponents": [1, 0.5, 2]}}):
-        config = small_config(basis=TINY, training=training, threads=2)
+        config = small_config(basis=TINY_BASIS, training=training, threads=2)
         found = estimate(config, frames)
         linear = fit_linear(config, frames)
         assert found.n_functions == linear.model.n_functions
@@ -254,7 +253,7 @@ def write_config(folder: Path, frames, **training) -> Path:
     write_frames(folder / "train.extxyz", frames)
     content = {
         "data": {"train": "train.extxyz", "test": "train.extxyz"},
-        "basis": TINY,
+        "basis": TINY_BASIS,
         "baseline": {"kind": "none"},
         "isolated_energies": {"Si": 0.0},
         "training": training,
