@@ -7,12 +7,11 @@ import copy
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
 
 import tektite
+from instruction_sets import available
 from random_gap import evaluate, random_gap
-from systems import random_system
+from systems import random_system, varied_systems
 from tektite import modelfile
 
 ELEMENTS = [["Si"], ["O", "Si"]]
@@ -22,31 +21,17 @@ def load(tmp_path, metadata, arrays) -> tektite.Potential:
     return modelfile.write(tmp_path / "gap.mlip", metadata, arrays)
 
 
-def systems(elements: list[str]) -> list[Atoms]:
-    crystal = bulk("Si", cubic=True) * (3, 2, 1)
-    crystal.rattle(0.2, seed=1)
-    crystal.symbols[::3] = elements[0]
-    return [
-        Atoms(elements[0]),
-        random_system(elements, 1, 2, (False, False, False)),
-        random_system(elements, 2, 1, (True, True, True)),
-        random_system(elements, 3, 5, (True, False, True)),
-        crystal,
-    ]
-
-
 @pytest.mark.parametrize("elements", ELEMENTS)
 @pytest.mark.parametrize("variant", ["full", "mixing", "turbo"])
 def test_formulas(tmp_path, elements, variant):
     """Energies and uncertainties of every instruction set are those of the formulas."""
     metadata, arrays = random_gap(elements, seed=5, variant=variant)
     model = load(tmp_path, metadata, arrays)
-    expected = [(atoms, *evaluate(metadata, arrays, atoms)) for atoms in systems(elements)]
-    for isa in ("baseline", "avx2", "avx512"):
-        try:
-            evaluator = model.make_evaluator(threads=2, instruction_set=isa)
-        except tektite.UnsupportedError:
-            continue
+    expected = [
+        (atoms, *evaluate(metadata, arrays, atoms)) for atoms in varied_systems(elements, (3, 2, 1))
+    ]
+    for isa in available():
+        evaluator = model.make_evaluator(threads=2, instruction_set=isa)
         for atoms, energies, deviations in expected:
             results = evaluator.evaluate(
                 atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc, uncertainties=True
@@ -63,7 +48,7 @@ def test_mixed_precision(tmp_path, elements):
     """Mixed precision stays close; uncertainties are double all the same."""
     model = load(tmp_path, *random_gap(elements, seed=5))
     double, mixed = (model.make_evaluator(p, threads=1) for p in ("double", "mixed"))
-    for atoms in systems(elements):
+    for atoms in varied_systems(elements, (3, 2, 1)):
         system = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
         a, b = (e.evaluate(*system, uncertainties=True) for e in (double, mixed))
         np.testing.assert_allclose(b["energies"], a["energies"], rtol=0, atol=2e-5)
@@ -103,7 +88,7 @@ def test_many_sparse_points(tmp_path):
     points = rng.normal(size=(215, arrays["terms.0.sparse_points"].shape[1]))
     arrays["terms.0.sparse_points"] = points / np.linalg.norm(points, axis=1)[:, None]
     arrays["terms.0.weights"] = rng.normal(size=215)
-    atoms = systems(["Si"])[-1]
+    atoms = varied_systems(["Si"], (3, 2, 1))[-1]
     expected, _ = evaluate(metadata, arrays, atoms)
     model = load(tmp_path, metadata, arrays)
     for n_threads in (1, 3):
