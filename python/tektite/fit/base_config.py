@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -221,9 +222,9 @@ class BaseFitConfig(Section):
         return value
 
     @property
+    @abstractmethod
     def group_settings(self) -> tuple[str, Collection[str]]:
         """Key of the settings of single groups of frames, and for which groups there are any."""
-        raise NotImplementedError
 
     @property
     def frame_keys(self) -> Collection[str]:
