@@ -24,6 +24,8 @@ from rich.table import Table
 
 from tektite.data import Frame
 from tektite.fit import FitConfig, fit_frames, parse_config, train_frames
+from tektite.fit.average.config import AverageFitConfig
+from tektite.fit.average.run import fit_average_frames
 from tektite.fit.dataset import read_data
 from tektite.potential import default_threads
 from tektite.report import ErrorTable
@@ -37,7 +39,15 @@ PUBLISHED = {
 }
 
 
-NAMES = ["si", "mo", "si-nonlinear", "si-nonlinear-large", "mo-nonlinear"]
+NAMES = [
+    "si",
+    "mo",
+    "si-nonlinear",
+    "si-nonlinear-large",
+    "mo-nonlinear",
+    "si-average",
+    "mo-average",
+]
 
 
 def changed(content: dict[str, Any], setting: str) -> None:
@@ -55,7 +65,8 @@ def run(name: str, settings: list[str], folder: Path | None, console: Console) -
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for setting in settings:
         changed(content, setting)
-    config = parse_config(content, path)
+    average = content.get("family") == "average"
+    config = AverageFitConfig.parse(content, path) if average else parse_config(content, path)
     place = path.parent if folder is None else folder
     files = [
         [place / (p if folder is None else p.name) for p in group]
@@ -78,9 +89,19 @@ def run(name: str, settings: list[str], folder: Path | None, console: Console) -
 
 
 def fitted(
-    config: FitConfig, train: list[Frame], test: list[Frame], progress: Progress
+    config: FitConfig | AverageFitConfig, train: list[Frame], test: list[Frame], progress: Progress
 ) -> tuple[dict[str, Any], dict[str, ErrorTable]]:
-    """Sizes and tables of errors of a linear fit or a training."""
+    """Sizes and tables of errors of a linear fit, a training or an average of these."""
+    if isinstance(config, AverageFitConfig):
+        average = fit_average_frames(config, train, test, progress)
+        assert average.test is not None
+        models = [member.nonlinear.model for member in average.members]
+        sizes = {
+            "functions": sum(model.n_functions for model in models),
+            "parameters": sum(model.n_parameters for model in models),
+            "members": [member.test.as_dict() for member in average.members],
+        }
+        return sizes, {"train": average.train, "test": average.test}
     if config.training is not None:
         trained = train_frames(config, train, test, progress=progress)
         model = trained.nonlinear.model

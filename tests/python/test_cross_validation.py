@@ -34,6 +34,13 @@ FAMILIES = {
         "network": {"hidden": [4]},
         "optimiser": {"epochs": 2},
     },
+    "average": {
+        "family": "average",
+        "members": [
+            {"basis": TINY},
+            {"basis": TINY, "training": {"stages": [{"optimizer": "lbfgs", "iterations": 2}]}},
+        ],
+    },
 }
 
 

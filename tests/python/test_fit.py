@@ -441,6 +441,8 @@ def test_automatic_cutoff() -> None:
     density = 2 / ase.build.bulk("Si").get_volume()
     expected = (33 / (4 / 3 * np.pi * density)) ** (1 / 3)
     assert resolve_cutoff(basis, frames).cutoff == pytest.approx(expected, abs=0.026)
+    wider = basis.model_copy(update={"cutoff_atoms": 66.0})
+    assert resolve_cutoff(wider, frames).cutoff == pytest.approx(expected * 2 ** (1 / 3), abs=0.026)
     clusters = [f for f in frames if not f.atoms.pbc.any()]
     with pytest.raises(ValueError, match="periodic in all three"):
         resolve_cutoff(basis, clusters)

@@ -183,8 +183,8 @@ class BaseFitConfig(Section):
     """Keys that a fit of any family has. Relative paths are relative to the configuration file."""
 
     family: str = Field(
-        description="Family of the model: `ace` (the default), [`gap`](gap.md) or "
-        "[`neural`](neural.md)."
+        description="Family of the model: `ace` (the default), [`gap`](gap.md), "
+        "[`neural`](neural.md) or [`average`](average.md)."
     )
     elements: list[Symbol] | None = Field(
         None, description="Chemical symbols; null: those of the training data, alphabetically."

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,8 +22,11 @@ class BasisConfig(Section):
     cutoff: float | Pairs | Literal["automatic"] = Field(
         5.5,
         description="Cutoff, Å, or one for each pair (`{Si-O: 5, default: 5.5}`); `automatic`: the "
-        "radius of a sphere that holds 33 atoms at the median number density of the periodic "
-        "training frames.",
+        "radius of a sphere that holds `cutoff_atoms` atoms at the median number density of the "
+        "periodic training frames.",
+    )
+    cutoff_atoms: float = Field(
+        33.0, gt=1, description="Atoms within an `automatic` cutoff, the centre included."
     )
     n_max: list[int] = Field(
         [14, 10, 8, 5],
@@ -163,23 +166,69 @@ class CommitteeConfig(Section):
         return value
 
 
-class FitConfig(BaseFitConfig):
-    """Configuration of `tektite fit`. Relative paths are relative to the configuration file."""
+AnyAce = TypeVar("AnyAce", bound="AceConfig")
 
-    family: Literal["ace"] = Field(
-        "ace",
-        description="Family of the model; [`gap`](gap.md) and [`neural`](neural.md) have keys of "
-        "their own.",
-    )
+
+class AceConfig(Section):
+    """One ACE: its functions, and how they are fitted."""
+
     basis: BasisConfig = Field(BasisConfig(), description="See below.")
     radial: RadialConfig = Field(RadialConfig(), description="See below.")
-    loss: LossConfig = Field(LossConfig(), description="See below.")
     prior: PriorConfig = Field(PriorConfig(), description="See below.")
     regression: RegressionConfig = Field(RegressionConfig(), description="See below.")
     committee: CommitteeConfig = Field(CommitteeConfig(), description="See below.")
     training: TrainingConfig | None = Field(
         None, description="Training of a non-linear model; null: the model stays linear. See below."
     )
+
+    @property
+    def has_committee(self) -> bool:
+        """Whether there is to be a committee."""
+        committee = self.committee
+        return committee.members > 0 and (
+            committee.kind != "posterior" or self.regression.posterior
+        )
+
+    @model_validator(mode="after")
+    def _committee(self: AnyAce) -> AnyAce:
+        if self.committee.kind == "seed" and self.training is None:
+            raise ValueError(
+                "committee.kind is seed, but nothing in a linear fit is random: take bootstrap or "
+                "posterior, or add a training"
+            )
+        if self.committee.kind == "seed" and self.training and self.training.start is not None:
+            raise ValueError("committee.kind is seed, but training.start leaves nothing to chance")
+        asked = "committee" in self.model_fields_set and self.committee.members > 0
+        if asked and not self.has_committee:
+            raise ValueError("a committee of kind posterior needs regression.posterior: true")
+        return self
+
+    def without_uncertainties(self: AnyAce) -> AnyAce:
+        """Return the same without committee and posterior, which do not change the model."""
+        committee = self.committee.model_copy(update={"members": 0})
+        regression = self.regression.model_copy(update={"posterior": False})
+        return self.model_copy(update={"committee": committee, "regression": regression})
+
+    def placed(self: AnyAce, folder: Path) -> AnyAce:
+        """Return the same with its paths relative to a folder."""
+        if self.training is None:
+            return self
+        files = place(self.training.validation.files, folder)
+        validation = self.training.validation.model_copy(update={"files": files})
+        start = place(self.training.start, folder)
+        training = self.training.model_copy(update={"validation": validation, "start": start})
+        return self.model_copy(update={"training": training})
+
+
+class FitConfig(AceConfig, BaseFitConfig):
+    """Configuration of `tektite fit`. Relative paths are relative to the configuration file."""
+
+    family: Literal["ace"] = Field(
+        "ace",
+        description="Family of the model; [`gap`](gap.md), [`neural`](neural.md) and "
+        "[`average`](average.md) have keys of their own.",
+    )
+    loss: LossConfig = Field(LossConfig(), description="See below.")
 
     @property
     def group_settings(self) -> tuple[str, Collection[str]]:
@@ -193,43 +242,11 @@ class FitConfig(BaseFitConfig):
 
     def without_extras(self) -> FitConfig:
         """See `BaseFitConfig`."""
-        committee = self.committee.model_copy(update={"members": 0})
-        regression = self.regression.model_copy(update={"posterior": False})
-        return self.model_copy(update={"committee": committee, "regression": regression})
-
-    @property
-    def has_committee(self) -> bool:
-        """Whether there is to be a committee."""
-        committee = self.committee
-        return committee.members > 0 and (
-            committee.kind != "posterior" or self.regression.posterior
-        )
-
-    @model_validator(mode="after")
-    def _committee(self) -> FitConfig:
-        if self.committee.kind == "seed" and self.training is None:
-            raise ValueError(
-                "committee.kind is seed, but nothing in a linear fit is random: take bootstrap or "
-                "posterior, or add a training"
-            )
-        if self.committee.kind == "seed" and self.training and self.training.start is not None:
-            raise ValueError("committee.kind is seed, but training.start leaves nothing to chance")
-        asked = "committee" in self.model_fields_set and self.committee.members > 0
-        if asked and not self.has_committee:
-            raise ValueError("a committee of kind posterior needs regression.posterior: true")
-        return self
+        return self.without_uncertainties()
 
     def resolved(self, path: Path) -> dict[str, Any]:
         """See `BaseFitConfig`."""
-        sections = super().resolved(path)
-        if self.training is not None:
-            files = place(self.training.validation.files, path.parent)
-            validation = self.training.validation.model_copy(update={"files": files})
-            start = place(self.training.start, path.parent)
-            sections["training"] = self.training.model_copy(
-                update={"validation": validation, "start": start}
-            )
-        return sections
+        return super().resolved(path) | {"training": self.placed(path.parent).training}
 
 
 parse_config = FitConfig.parse

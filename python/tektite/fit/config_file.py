@@ -55,7 +55,7 @@ def _locate(location: tuple[Any, ...], root: type[BaseModel]) -> tuple[str, type
         if inner is None:
             break
         section = inner
-        if getattr(fields[part].annotation, "__origin__", None) is dict and parts:
+        if getattr(fields[part].annotation, "__origin__", None) in (dict, list) and parts:
             keys.append(str(parts.pop(0)))
     return ".".join(keys), section
 

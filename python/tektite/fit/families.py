@@ -21,6 +21,7 @@ from rich.progress import (
 
 from tektite.data import Frame
 from tektite.errors import UnsupportedError
+from tektite.fit.average.config import AverageFitConfig
 from tektite.fit.base_config import BaseFitConfig
 from tektite.fit.config import FitConfig
 from tektite.fit.config_file import read_yaml
@@ -37,6 +38,7 @@ FAMILIES: dict[str, tuple[type[BaseFitConfig], str]] = {
     "ace": (FitConfig, "tektite.fit"),
     "gap": (GapFitConfig, "tektite.fit.gap"),
     "neural": (NeuralFitConfig, "tektite.fit.neural"),
+    "average": (AverageFitConfig, "tektite.fit.average"),
 }
 
 
@@ -77,9 +79,9 @@ def run_config(path: str | Path, console: Console | None = None, restart: bool =
 
     Returns
     -------
-    FitResult, TrainingResult, GapFitResult or NeuralFitResult
+    FitResult, TrainingResult, GapFitResult, NeuralFitResult or AverageFitResult
         By the key ``family``: ``ace`` (the default, with or without the section ``training``),
-        ``gap`` or ``neural``.
+        ``gap``, ``neural`` or ``average``.
 
     Raises
     ------

@@ -74,9 +74,6 @@ def pair_values(
     return values
 
 
-_NEIGHBORS = 33  # in the automatic cutoff
-
-
 def resolve_cutoff(basis: BasisConfig, frames: Sequence[Frame]) -> BasisConfig:
     """Return the limits with a number in place of the automatic cutoff (rounded to 0.05 angstrom).
 
@@ -96,7 +93,7 @@ def resolve_cutoff(basis: BasisConfig, frames: Sequence[Frame]) -> BasisConfig:
         raise ValueError(
             "'basis.cutoff' cannot be automatic: no frame is periodic in all three directions"
         )
-    radius = (_NEIGHBORS / (4.0 / 3.0 * np.pi * float(np.median(densities)))) ** (1.0 / 3.0)
+    radius = (basis.cutoff_atoms / (4.0 / 3.0 * np.pi * float(np.median(densities)))) ** (1.0 / 3.0)
     return basis.model_copy(update={"cutoff": round(20.0 * radius) / 20.0})
 
 

@@ -12,9 +12,17 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from tektite.fit.base_config import BaselineConfig, CrossValidationConfig, DataConfig, OutputConfig
-from tektite.fit.config import BasisConfig, FitConfig, RadialConfig
+from tektite.fit.config import (
+    BasisConfig,
+    CommitteeConfig,
+    FitConfig,
+    PriorConfig,
+    RadialConfig,
+    RegressionConfig,
+)
 from tektite.fit.config_file import section_of
 from tektite.fit.loss_config import LossConfig
+from tektite.fit.training_config import TrainingConfig
 
 # At the end of the top level, after all that is special about a family.
 _LAST = ("cross_validation", "output", "threads", "memory_limit")
@@ -98,8 +106,12 @@ def reference_markdown(root: type[BaseModel] = FitConfig) -> str:
             BaselineConfig,
             BasisConfig,
             RadialConfig,
+            CommitteeConfig,
             LossConfig,
             OutputConfig,
+            PriorConfig,
+            RegressionConfig,
+            TrainingConfig,
         )
     return "\n".join(_lines(root, "", shared)).rstrip() + "\n"
 
@@ -117,10 +129,11 @@ if __name__ == "__main__":
     import sys
     from pathlib import Path
 
+    from tektite.fit.average.config import AverageFitConfig
     from tektite.fit.gap.config import GapFitConfig
     from tektite.fit.neural.config import NeuralFitConfig
 
-    families = {"gap": GapFitConfig, "neural": NeuralFitConfig}
+    families = {"average": AverageFitConfig, "gap": GapFitConfig, "neural": NeuralFitConfig}
     for name in sys.argv[1:]:
         path = Path(name)
         config = families.get(path.stem, FitConfig)

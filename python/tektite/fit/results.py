@@ -166,6 +166,7 @@ def write_results(
                     "threads": True,
                     "memory_limit": True,
                     "training": {"validation", "start"},
+                    "members": {"__all__": {"training": {"validation", "start"}}},
                 },
             ),
         ),

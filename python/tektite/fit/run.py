@@ -121,7 +121,7 @@ def weights_of(config: FitConfig, frames: Sequence[Frame], elements: Sequence[st
     return LossWeights(config.loss, frames, elements)
 
 
-def _summary(config: FitConfig, result: FitResult) -> dict[str, Any]:
+def summary(config: FitConfig, result: FitResult) -> dict[str, Any]:
     """Everything that the JSON of errors holds."""
     solution = result.solution
     return {
@@ -158,7 +158,7 @@ def run(config: FitConfig, frames: Frames, path: Path, progress: Progress, resta
         f"{config.regression.method}: strength {solution.strength:.3g}, "
         f"{solution.effective:.0f} parameters determined by the data, noise {solution.noise:.3g}"
     )
-    finish(config, result, _summary(config, result), frames, path, console)
+    finish(config, result, summary(config, result), frames, path, console)
     if folder.is_dir():
         shutil.rmtree(folder)
     return result

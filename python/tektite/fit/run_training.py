@@ -25,7 +25,7 @@ from tektite.report.page import write_page
 _WRITE_EVERY = 2.0  # s, between two versions of metrics.csv
 
 
-class _Display:
+class Display:
     """Progress of a training: a bar for each stage, and metrics.csv."""
 
     def __init__(self, config: FitConfig, progress: Progress, console: Console):
@@ -75,7 +75,7 @@ def _in_brief(row: Row, n_stages: int) -> str:
     return text
 
 
-def _summary(config: FitConfig, result: TrainingResult) -> dict[str, Any]:
+def summary(config: FitConfig, result: TrainingResult) -> dict[str, Any]:
     """Everything that the JSON of errors holds."""
     assert config.training is not None
     model, solution = result.nonlinear.model, result.linear.solution
@@ -135,7 +135,7 @@ def run(
         console.print(f"going on from {folder}")
     files = find_all_files(config.training.validation.files)
     validation = read_data(files, config.data, config.frame_keys)
-    display = _Display(config, progress, console)
+    display = Display(config, progress, console)
     result = train_frames(
         config, sets["train"], sets["test"], validation, progress, console.print, folder, display
     )
@@ -145,7 +145,7 @@ def run(
     for stage, ending in enumerate(result.nonlinear.trained.endings):
         console.print(f"stage {stage + 1}: {ending}")
     frames = {"train": [], "test": [], **result.frames}
-    write_results(config, result, _summary(config, result), frames, path)
+    write_results(config, result, summary(config, result), frames, path)
     rows = result.nonlinear.trained.rows
     write_metrics(output.metrics, rows)
     assert output.report is not None
