@@ -7,18 +7,16 @@ import pytest
 
 from tektite.fit import load_config, parse_config
 from tektite.fit.families import load_any
-from tektite.fit.reference import reference_markdown
+from tektite.fit.reference import documented, update
 
 MINIMAL = {"data": {"train": "train.extxyz"}}
 
 
-def test_reference_in_the_documentation_is_up_to_date() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "fitting.md").read_text(encoding="utf-8")
-    begin, end = "<!-- reference: begin -->\n", "<!-- reference: end -->"
-    assert begin in text and end in text
-    written = text.split(begin)[1].split(end)[0]
-    assert written.strip() == reference_markdown().strip(), (
-        "run: python -m tektite.fit.reference docs/fitting.md"
+@pytest.mark.parametrize("page", documented())
+def test_reference_in_the_documentation_is_up_to_date(page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    assert update(text, documented()[page]) == text, (
+        f"run: python -m tektite.fit.reference docs/{page}.md"
     )
 
 

@@ -34,7 +34,6 @@ from tektite.fit.gap.sigmas import SigmaWeights
 from tektite.fit.gap.soap_term import SoapSource, make_soap_terms
 from tektite.fit.gap.term import VOIGT, Rows
 from tektite.fit.gap.triplet_term import make_triplet_terms
-from tektite.fit.reference import BEGIN, END, reference_markdown
 from tektite.potential import Potential
 from tektite.report import calibrate
 from tektite.soap import SOAP
@@ -476,11 +475,3 @@ def test_calibration(tmp_path: Path) -> None:
         calibrate(test, _morse())
     with pytest.raises(DataError, match="no frame has forces"):
         calibrate([], result.potential)
-
-
-def test_documentation_lists_all_keys() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "gap.md").read_text(encoding="utf-8")
-    part = text.split(BEGIN)[1].split(END)[0]
-    assert part == "\n" + reference_markdown(GapFitConfig) + "\n", (
-        "run: python -m tektite.fit.reference docs/gap.md"
-    )

@@ -10,6 +10,7 @@ import yaml
 
 from tektite.fit import fit_frames, parse_config
 from tektite.fit.dataset import read_data
+from tektite.fit.families import load_any
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "zuo2020"
 
@@ -44,7 +45,17 @@ def test_small_basis_on_silicon(shared_data: Path) -> None:
 
 
 def test_examples_are_valid() -> None:
-    for name in ("si", "mo", "si-nonlinear", "si-nonlinear-large", "mo-nonlinear"):
-        path = EXAMPLES / f"{name}.yaml"
-        config = parse_config(yaml.safe_load(path.read_text()), path)
-        assert all(name[:2] in p.name for p in config.data.train_files + config.data.test_files)
+    found = {path.stem: load_any(path, "run")[0] for path in EXAMPLES.glob("*.yaml")}
+    assert {"si", "mo", "si-nonlinear", "si-average", "mo-average", "si-gap"} <= found.keys()
+    for name, config in found.items():
+        assert all(name[:2] in p.name for files in config.data.paths.values() for p in files)
+
+
+def test_the_same_settings_serve_both_elements() -> None:
+    for kind in ("nonlinear", "average"):
+        si, mo = (
+            yaml.safe_load((EXAMPLES / f"{element}-{kind}.yaml").read_text())
+            for element in ("si", "mo")
+        )
+        assert si.pop("data") != mo.pop("data")
+        assert si == mo

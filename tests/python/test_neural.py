@@ -19,10 +19,8 @@ from tektite import modelfile
 from tektite.errors import DataError, ModelFileError, UnsupportedError
 from tektite.fit.dataset import Target, species_of
 from tektite.fit.families import estimate_config, run_config
-from tektite.fit.neural.config import NeuralFitConfig
 from tektite.fit.neural.network import Readout, lone_features, neural_contents, predict
 from tektite.fit.neural.operations import Systems, features
-from tektite.fit.reference import BEGIN, END, reference_markdown
 from tektite.potential import Potential
 from tektite.soap import SOAP
 
@@ -348,11 +346,3 @@ def test_bad_configurations_name_the_key(config: Path) -> None:
         config.write_text(text.replace(old, new))
         with pytest.raises(ValueError, match=message):
             run_config(config)
-
-
-def test_reference_in_the_documentation_is_up_to_date() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "neural.md").read_text(encoding="utf-8")
-    part = text.split(BEGIN)[1].split(END)[0]
-    assert part == "\n" + reference_markdown(NeuralFitConfig) + "\n", (
-        "run: python -m tektite.fit.reference docs/neural.md"
-    )

@@ -125,16 +125,25 @@ def update(text: str, root: type[BaseModel] = FitConfig) -> str:
     return head + BEGIN + "\n" + reference_markdown(root) + "\n" + END + rest.split(END)[1]
 
 
-if __name__ == "__main__":
-    import sys
-    from pathlib import Path
-
+def documented() -> dict[str, type[BaseModel]]:
+    """Name of the page that holds each reference, without ending, and whose it is."""
     from tektite.fit.average.config import AverageFitConfig
     from tektite.fit.gap.config import GapFitConfig
     from tektite.fit.neural.config import NeuralFitConfig
 
-    families = {"average": AverageFitConfig, "gap": GapFitConfig, "neural": NeuralFitConfig}
+    return {
+        "fitting": FitConfig,
+        "average": AverageFitConfig,
+        "gap": GapFitConfig,
+        "neural": NeuralFitConfig,
+    }
+
+
+if __name__ == "__main__":
+    import sys
+    from pathlib import Path
+
     for name in sys.argv[1:]:
         path = Path(name)
-        config = families.get(path.stem, FitConfig)
-        path.write_text(update(path.read_text(encoding="utf-8"), config), encoding="utf-8")
+        text = update(path.read_text(encoding="utf-8"), documented()[path.stem])
+        path.write_text(text, encoding="utf-8")
