@@ -37,8 +37,11 @@ FAMILIES = {
     "average": {
         "family": "average",
         "members": [
-            {"basis": TINY},
-            {"basis": TINY, "training": {"stages": [{"optimizer": "lbfgs", "iterations": 2}]}},
+            {"basis": TINY_BASIS},
+            {
+                "basis": TINY_BASIS,
+                "training": {"stages": [{"optimizer": "lbfgs", "iterations": 2}]},
+            },
         ],
     },
 }
