@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/lanes.hpp"
+#include "base/static_count.hpp"
 #include "basis/spherical_harmonics.hpp"
 #include "descriptors/kernels/soap_views.hpp"
 
@@ -31,29 +32,8 @@ TEKTITE_HOST_DEVICE TEKTITE_INLINE int largest_l(int l_max) {
 template <int L>
 inline constexpr int l_bound = L >= 0 ? L : l_max_limit;
 
-/// Calls action with the largest l as a constant up to 8, with -1 beyond.
-template <int L = 8, typename Action>
-TEKTITE_HOST_DEVICE TEKTITE_INLINE void with_largest_l(int l_max, Action&& action) {
-    if constexpr (L >= 0) {
-        if (l_max == L)
-            action(std::integral_constant<int, L>{});
-        else
-            with_largest_l<L - 1>(l_max, action);
-    } else {
-        action(std::integral_constant<int, -1>{});
-    }
-}
-
-/// Calls action with std::integral_constant of n in 1 .. N.
-template <int N = radial_tile, typename Action>
-TEKTITE_HOST_DEVICE TEKTITE_INLINE void with_count(int n, Action&& action) {
-    if constexpr (N > 0) {
-        if (n == N)
-            action(std::integral_constant<int, N>{});
-        else
-            with_count<N - 1>(n, action);
-    }
-}
+/// The largest l for which there are loops of constant length.
+inline constexpr int unrolled_l = 8;
 
 /// Real harmonics of one step into out[(l_max + 1)^2][W].
 template <int L, typename V, typename T, typename Stride>
@@ -129,7 +109,7 @@ TEKTITE_HOST_DEVICE void forward_density(const SoapView<T>& view, const Scratch<
                                     scratch.harmonics + static_cast<std::size_t>(k) * harmonic_stride, W);
         }
         for (int first = 0; first < view.n_max; first += tile)
-            with_count(view.n_max - first < tile ? view.n_max - first : tile, [&](auto count) {
+            with_count<radial_tile>(view.n_max - first < tile ? view.n_max - first : tile, [&](auto count) {
                 constexpr int N = decltype(count)::value;
                 for (int l = 0; l <= l_max; ++l) {
                     const T* r = scratch.radial + static_cast<std::size_t>(l * view.n_max + first) * W;
@@ -250,7 +230,7 @@ TEKTITE_HOST_DEVICE void backward_density(const SoapView<T>& view, const LanesVi
         }
         V along = V{};
         for (int first = 0; first < view.n_max; first += tile)
-            with_count(view.n_max - first < tile ? view.n_max - first : tile, [&](auto count) {
+            with_count<radial_tile>(view.n_max - first < tile ? view.n_max - first : tile, [&](auto count) {
                 constexpr int N = decltype(count)::value;
                 for (int l = 0; l <= l_max; ++l) {
                     const std::size_t column = static_cast<std::size_t>(l * view.n_max + first) * W;

@@ -22,7 +22,7 @@ void forward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>& 
         const int begin = edges.species_begin[s], end = edges.species_end[s];
         if (begin == end || view.channel[s] < 0) continue;
         locate_edges<T, W>(view.radial[s], edges, scratch, begin, end);
-        with_largest_l(view.l_max, [&](auto l) {
+        with_largest_l<unrolled_l>(view.l_max, [&](auto l) {
             forward_density<decltype(l)::value, V>(view, scratch, s, begin, end, [&](int step, T* out) {
                 radial_rows<false, T, W>(view.radial[s], view.row, view.n_columns, scratch, step, out,
                                          static_cast<T*>(nullptr));
@@ -40,7 +40,7 @@ void backward(const SoapView<T>& view, const LanesView& edges, const Scratch<T>&
     for (int s = 0; s < edges.n_elements; ++s) {
         const int begin = edges.species_begin[s], end = edges.species_end[s];
         if (begin == end || view.channel[s] < 0) continue;
-        with_largest_l(view.l_max, [&](auto l) {
+        with_largest_l<unrolled_l>(view.l_max, [&](auto l) {
             backward_density<decltype(l)::value, V>(view, edges, scratch, s, begin, end, [&](int step) {
                 radial_rows<true, T, W>(view.radial[s], view.row, view.n_columns, scratch, step,
                                         scratch.radial, scratch.slope);

@@ -27,7 +27,7 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
         const int begin = block.species_begin[s], end = block.species_begin[s + 1];
         if (begin == end) continue;
         locate_edges<T, W>(bond, block, scratch, begin, end);
-        with_largest_l(bond.l_max, [&](auto l) {
+        with_largest_l<unrolled_l>(bond.l_max, [&](auto l) {
             forward_base<decltype(l)::value, V>(
                 center, bond, scratch, begin, end,
                 [&](int step) __attribute__((always_inline)) { radial_rows<T, W>(bond, scratch, step); });
@@ -57,7 +57,7 @@ void compute(const CenterView<T>& center, const BlockView& block, const Scratch<
         const int begin = block.species_begin[s], end = block.species_begin[s + 1];
         if (begin == end) continue;
         const BondView<T>& bond = center.bonds[s];
-        with_largest_l(bond.l_max, [&](auto l) {
+        with_largest_l<unrolled_l>(bond.l_max, [&](auto l) {
             backward_base<decltype(l)::value, V>(center, bond, block, scratch, dE_drho, dE_dcore, begin, end,
                                                  KeptRows{});
         });

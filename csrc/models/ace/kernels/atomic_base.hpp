@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/lanes.hpp"
+#include "base/static_count.hpp"
 #include "basis/spherical_harmonics.hpp"
 #include "models/ace/kernels/views.hpp"
 
@@ -76,17 +77,6 @@ TEKTITE_HOST_DEVICE void accumulate(const T* radial, std::size_t radial_stride, 
     for (int n = 0; n < N; ++n) {
         store(A + 2 * n * W, re[n]);
         if constexpr (complex) store(A + (2 * n + 1) * W, im[n]);
-    }
-}
-
-/// Calls action with std::integral_constant of n in 1 .. radial_tile.
-template <int N = radial_tile, typename Action>
-TEKTITE_HOST_DEVICE TEKTITE_INLINE void with_count(int n, Action&& action) {
-    if constexpr (N > 0) {
-        if (n == N)
-            action(std::integral_constant<int, N>{});
-        else
-            with_count<N - 1>(n, action);
     }
 }
 
@@ -182,7 +172,8 @@ using Contraction = V (*)(const T*, const T*, const T*, std::size_t, int, const 
 template <bool add, typename V, typename T, typename Stride>
 Contraction<V, T, Stride> contraction(int n) {
     Contraction<V, T, Stride> found = nullptr;
-    with_count(n, [&](auto count) { found = contract_adjoint<decltype(count)::value, add, V, T, Stride>; });
+    with_count<radial_tile>(
+        n, [&](auto count) { found = contract_adjoint<decltype(count)::value, add, V, T, Stride>; });
     return found;
 }
 
@@ -254,12 +245,14 @@ TEKTITE_HOST_DEVICE void backward_base(const CenterView<T>& center, const BondVi
                 } else {
                     for (int i = 0; i < 2 * (l + 1); ++i) dE_dY[i] = T{};
                     for (int n = 0; n < n_radial; n += radial_tile)
-                        with_count(n_radial - n < radial_tile ? n_radial - n : radial_tile, [&](auto count) {
-                            const std::size_t more = column + static_cast<std::size_t>(n) * W;
-                            along += contract_adjoint<decltype(count)::value, true, V>(
-                                radial + more, slope + more, adjoint + static_cast<std::size_t>(n) * 2 * W,
-                                m_stride, l, harmonic, dE_dY, W);
-                        });
+                        with_count<radial_tile>(
+                            n_radial - n < radial_tile ? n_radial - n : radial_tile, [&](auto count) {
+                                const std::size_t more = column + static_cast<std::size_t>(n) * W;
+                                along += contract_adjoint<decltype(count)::value, true, V>(
+                                    radial + more, slope + more,
+                                    adjoint + static_cast<std::size_t>(n) * 2 * W, m_stride, l, harmonic,
+                                    dE_dY, W);
+                            });
                 }
                 TEKTITE_UNROLL(16)
                 for (int m = 0; m <= l; ++m) {
@@ -302,18 +295,8 @@ struct KeptRows {
     void operator()(int) const {}
 };
 
-/// Calls action with the largest l as a constant up to 7, with -1 beyond (and where there is none).
-template <int L = 7, typename Action>
-TEKTITE_HOST_DEVICE TEKTITE_INLINE void with_largest_l(int l_max, Action&& action) {
-    if constexpr (L >= 0) {
-        if (l_max == L)
-            action(std::integral_constant<int, L>{});
-        else
-            with_largest_l<L - 1>(l_max, action);
-    } else {
-        action(std::integral_constant<int, -1>{});
-    }
-}
+/// The largest l for which there are loops of constant length.
+inline constexpr int unrolled_l = 7;
 
 }  // namespace
 }  // namespace tektite::ace::TEKTITE_ISA

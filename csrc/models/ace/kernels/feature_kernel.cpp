@@ -64,7 +64,7 @@ void forward(const FeatureView<T>& view, const BlockView& block, const FeatureSc
         const int begin = block.species_begin[s], end = block.species_begin[s + 1];
         if (begin == end) continue;
         locate_edges<T, W>(bond, block, plain, begin, end);
-        with_largest_l(bond.l_max, [&](auto l) {
+        with_largest_l<unrolled_l>(bond.l_max, [&](auto l) {
             forward_base<decltype(l)::value, V>(center, bond, plain, begin, end,
                                                 [&](int step) { radial_rows<T, W>(bond, plain, step); });
         });
@@ -109,7 +109,7 @@ void backward(const FeatureView<T>& view, const BlockView& block, const FeatureS
             store(scratch.rank_one + p * W,
                   feature < 0 ? V{} : load<V>(adjoint + static_cast<std::ptrdiff_t>(feature) * stride));
         }
-        with_largest_l(bond.l_max, [&](auto l) {
+        with_largest_l<unrolled_l>(bond.l_max, [&](auto l) {
             backward_base<decltype(l)::value, V>(center, bond, block, plain, scratch.rank_one, no_core, begin,
                                                  end, KeptRows{});
         });

@@ -42,7 +42,7 @@ void forward_moving_edges(const CenterView<T>& center, const BondView<T>& bond, 
                   D{load<V>(scratch.plain.radial + row + column * W),
                     load<V>(scratch.plain.radial_slope + row + column * W) * stretch});
     };
-    with_largest_l(bond.l_max, [&](auto l) {
+    with_largest_l<unrolled_l>(bond.l_max, [&](auto l) {
         forward_base<decltype(l)::value, D>(center, bond, scratch.dual, begin, end, radial_of_step);
     });
 }

@@ -2,6 +2,7 @@
 #include "models/gap/kernels/sparse_kernel.hpp"
 
 #include "base/simd.hpp"
+#include "base/static_count.hpp"
 #include "models/gap/kernels/tile_product.hpp"
 
 namespace tektite::gap::TEKTITE_ISA {
@@ -70,17 +71,6 @@ void add_gradient(const double* points, std::size_t tile_stride, int n_tiles, co
     for (int i = 0; i < F; ++i)
 #pragma GCC unroll 4
         for (int v = 0; v < N; ++v) store(adjoint + static_cast<std::size_t>(i) * stride + v * W, sum[i][v]);
-}
-
-/// Calls action with std::integral_constant of n in 1 .. N.
-template <int N, typename Action>
-[[gnu::always_inline]] inline void with_count(int n, Action&& action) {
-    if constexpr (N > 0) {
-        if (n == N)
-            action(std::integral_constant<int, N>{});
-        else
-            with_count<N - 1>(n, action);
-    }
 }
 
 /// Calls action(registers, first) for groups of registers that are taken together.
