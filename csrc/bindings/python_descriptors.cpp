@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bindings/python_descriptors.hpp"
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "basis/ace_radial.hpp"
 #include "basis/radial_polynomial.hpp"
+#include "bindings/python_arrays.hpp"
 #include "descriptors/ace_basis.hpp"
 #include "descriptors/ace_descriptor.hpp"
 #include "tektite/error.hpp"
@@ -22,24 +22,6 @@ namespace py = pybind11;
 namespace tektite::python {
 
 namespace {
-
-template <typename T>
-using DenseArray = py::array_t<T, py::array::c_style | py::array::forcecast>;
-
-template <typename T>
-py::array_t<T> to_numpy(const std::vector<T>& values) {
-    return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
-}
-
-py::array_t<double> zeros(std::vector<py::ssize_t> shape) {
-    py::array_t<double> array(std::move(shape));
-    std::fill_n(array.mutable_data(), array.size(), 0.0);
-    return array;
-}
-
-std::span<double> span_of(py::array_t<double>& array) {
-    return {array.mutable_data(), static_cast<std::size_t>(array.size())};
-}
 
 /// One structure with its neighbour list; every atom is a centre.
 class System {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bindings/python_features.hpp"
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "base/elements.hpp"
 #include "base/model_file_json.hpp"
+#include "bindings/python_arrays.hpp"
 #include "bindings/python_descriptors.hpp"
 #include "bindings/python_potential.hpp"
 #include "bindings/reused_arrays.hpp"
@@ -29,9 +29,6 @@ namespace py = pybind11;
 namespace tektite::python {
 
 namespace {
-
-template <typename T>
-using DenseArray = py::array_t<T, py::array::c_style | py::array::forcecast>;
 
 /// Access to the values of a dictionary that the Python side has made complete.
 struct Reader {
@@ -107,10 +104,6 @@ SoapTurboParameters make_turbo_parameters(const py::dict& given) {
                              read.flag("quip_damping")});
     }
     return p;
-}
-
-std::span<double> span_of(py::array_t<double>& array) {
-    return {array.mutable_data(), static_cast<std::size_t>(array.size())};
 }
 
 /// A descriptor with its evaluator; calls from several Python threads wait for each other.
@@ -314,15 +307,7 @@ private:
                 for (std::size_t d = 0; d < 3; ++d) boxes_[s].cell[a][d] = cells.data()[9 * s + 3 * a + d];
                 boxes_[s].periodic[a] = pbc.data()[3 * s + a];
             }
-        batch_.build({positions.data(), 3 * n}, {offsets.data(), n_systems + 1}, boxes_, cutoff_, n_threads_);
-        centers_.resize(n);
-        std::iota(centers_.begin(), centers_.end(), 0);
-        Cluster cluster;
-        cluster.positions = {positions.data(), 3 * n};
-        cluster.species = {species.data(), n};
-        cluster.centers = centers_;
-        batch_.attach(cluster);
-        return cluster;
+        return build_boxes(positions, species, {offsets.data(), n_systems + 1});
     }
 
     Cluster build_one(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
@@ -334,14 +319,19 @@ private:
         for (std::size_t i = 0; i < 9; ++i) box.cell[i / 3][i % 3] = cell.data()[i];
         for (std::size_t a = 0; a < 3; ++a) box.periodic[a] = pbc.data()[a];
         boxes_.assign(1, box);
-        const auto n = static_cast<std::size_t>(species.size());
-        const std::int64_t offsets[2] = {0, static_cast<std::int64_t>(n)};
-        batch_.build({positions.data(), 3 * n}, offsets, boxes_, cutoff_, n_threads_);
-        centers_.resize(n);
+        const std::int64_t offsets[2] = {0, species.size()};
+        return build_boxes(positions, species, offsets);
+    }
+
+    /// Atoms of boxes_, offsets [n_boxes + 1], with their neighbours; all are centres.
+    Cluster build_boxes(const DenseArray<double>& positions, const DenseArray<std::int32_t>& species,
+                        std::span<const std::int64_t> offsets) {
+        batch_.build(span_of(positions), offsets, boxes_, cutoff_, n_threads_);
+        centers_.resize(static_cast<std::size_t>(species.size()));
         std::iota(centers_.begin(), centers_.end(), 0);
         Cluster cluster;
-        cluster.positions = {positions.data(), 3 * n};
-        cluster.species = {species.data(), n};
+        cluster.positions = span_of(positions);
+        cluster.species = span_of(species);
         cluster.centers = centers_;
         batch_.attach(cluster);
         return cluster;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bindings/python_neighbors.hpp"
 
-#include <pybind11/numpy.h>
-
 #include <algorithm>
 #include <string>
 
+#include "bindings/python_arrays.hpp"
 #include "neighbors/edge_arrays.hpp"
 #include "tektite/neighbor_list.hpp"
 
@@ -14,9 +13,6 @@ namespace py = pybind11;
 namespace tektite::python {
 
 namespace {
-
-template <typename T>
-using DenseArray = py::array_t<T, py::array::c_style | py::array::forcecast>;
 
 std::span<const double> positions_span(const DenseArray<double>& positions) {
     if (positions.ndim() != 2 || positions.shape(1) != 3)

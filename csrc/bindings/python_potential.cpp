@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bindings/python_potential.hpp"
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "base/cpu.hpp"
+#include "bindings/python_arrays.hpp"
 #include "device/device_library.hpp"
 #include "neighbors/system_batch.hpp"
 #include "tektite/device_potential.hpp"
@@ -28,17 +28,7 @@ namespace tektite::python {
 
 namespace {
 
-template <typename T>
-using DenseArray = py::array_t<T, py::array::c_style | py::array::forcecast>;
-
-template <typename T>
-py::array_t<T> to_numpy(const std::vector<T>& values, std::vector<py::ssize_t> shape) {
-    py::array_t<T> result(std::move(shape));
-    std::copy(values.begin(), values.end(), result.mutable_data());
-    return result;
-}
-
-py::object to_numpy(const Array& array) {
+py::object numpy_of(const Array& array) {
     const std::vector<py::ssize_t> shape(array.shape.begin(), array.shape.end());
     switch (array.type) {
         case Array::Type::float64:
@@ -87,7 +77,7 @@ ModelFile model_file_from_python(const std::string& metadata, const py::dict& ar
 
 py::dict arrays_to_python(const ModelFile& file) {
     py::dict arrays;
-    for (const auto& [name, array] : file.arrays) arrays[py::str(name)] = to_numpy(array);
+    for (const auto& [name, array] : file.arrays) arrays[py::str(name)] = numpy_of(array);
     return arrays;
 }
 
@@ -239,8 +229,8 @@ public:
         if (cell.size() != 9) throw Error(ErrorCode::invalid_argument, "the cell must have the shape (3, 3)");
         require_uncertainty(uncertainties);
         OpenCluster cluster;
-        cluster.positions = {positions.data(), static_cast<std::size_t>(positions.size())};
-        cluster.species = {species.data(), static_cast<std::size_t>(species.size())};
+        cluster.positions = span_of(positions);
+        cluster.species = span_of(species);
         cluster.n_centers = species.shape(0);
         for (std::size_t a = 0; a < 3; ++a)
             for (std::size_t d = 0; d < 3; ++d) cluster.box.cell[a][d] = cell.data()[3 * a + d];

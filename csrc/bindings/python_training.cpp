@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bindings/python_training.hpp"
 
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <memory>
@@ -10,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/python_arrays.hpp"
 #include "bindings/python_descriptors.hpp"
 #include "models/ace/training/trainable_ace.hpp"
 #include "tektite/error.hpp"
@@ -21,20 +21,8 @@ namespace tektite::python {
 namespace {
 
 template <typename T>
-using DenseArray = py::array_t<T, py::array::c_style | py::array::forcecast>;
-
-template <typename T>
 std::vector<T> to_vector(const DenseArray<T>& array) {
     return {array.data(), array.data() + array.size()};
-}
-
-template <typename T>
-std::span<const T> span_of(const DenseArray<T>& array) {
-    return {array.data(), static_cast<std::size_t>(array.size())};
-}
-
-std::span<double> span_of(py::array_t<double>& array) {
-    return {array.mutable_data(), static_cast<std::size_t>(array.size())};
 }
 
 using ace::training::Frames;
