@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tektite import _core
 from tektite.features import AtomFeatures
-from tektite.potential import default_threads
+from tektite.threads import default_threads
 
 
 class ACE(AtomFeatures):
@@ -37,7 +37,7 @@ class ACE(AtomFeatures):
     precision : str
         "double" or "mixed" (float32 inside).
     threads : int, optional
-        Default: see `tektite.potential.default_threads`.
+        Default: see `tektite.threads.default_threads`.
     instruction_set : str
         "automatic", "baseline", "avx2" or "avx512".
 

@@ -13,7 +13,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from tektite.errors import CloserThanTrainingWarning
-from tektite.potential import Evaluator, Potential, default_threads, load
+from tektite.evaluator import Evaluator
+from tektite.potential import Potential, load
+from tektite.threads import default_threads
 
 
 class TektiteCalculator(Calculator):
@@ -53,7 +55,7 @@ class TektiteCalculator(Calculator):
     Notes
     -----
     Calculations raise `UnknownSpeciesError`, `NotFiniteError` and ``ValueError`` as
-    `tektite.potential.Evaluator.evaluate` does, and warn once (`CloserThanTrainingWarning`) when
+    `tektite.evaluator.Evaluator.evaluate` does, and warn once (`CloserThanTrainingWarning`) when
     two atoms come closer than any in the training data.
     """
 

@@ -11,7 +11,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from tektite.potential import Evaluator, Potential, load
+from tektite.evaluator import Evaluator
+from tektite.potential import Potential, load
 
 # So many fill the lanes and hide the start of the threads; memory stays small.
 _ATOMS_PER_THREAD = 2048
@@ -57,7 +58,7 @@ def evaluate(
     model : str, path or Potential
         A ``.mlip`` or ``.yace`` file, or what `tektite.load` returns.
     precision, threads, instruction_set
-        See `tektite.potential.Evaluator`.
+        See `tektite.evaluator.Evaluator`.
     device : str, optional
         "cpu", "cuda" or "cuda:N", which computes many systems in one launch. Default: where the
         model is; a file is loaded to the CPU.
@@ -65,7 +66,7 @@ def evaluate(
     Raises
     ------
     TektiteError, ValueError, FileNotFoundError
-        As `tektite.load` and `tektite.potential.Evaluator.evaluate`; what concerns one system
+        As `tektite.load` and `tektite.evaluator.Evaluator.evaluate`; what concerns one system
         names it ("system 3: ...").
     """
     potential = model if isinstance(model, Potential) else load(model)

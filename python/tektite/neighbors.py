@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tektite import _core
+from tektite.threads import default_threads
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -72,8 +73,6 @@ def neighbor_list(
             f"quantities must be letters out of i, j, d, D and S, such as 'ijS', not {quantities!r}"
         )
     if threads is None:
-        from tektite.potential import default_threads
-
         threads = default_threads()
     largest, pair_cutoffs = _cutoffs(cutoff, atoms)
     positions = np.ascontiguousarray(atoms.positions, dtype=np.float64)

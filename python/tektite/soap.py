@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tektite import _core
 from tektite.features import AtomFeatures, EdgeGradients
-from tektite.potential import default_threads
+from tektite.threads import default_threads
 
 __all__ = [
     "SOAP",
@@ -87,7 +87,7 @@ class SOAP(AtomFeatures):
     precision : str
         "double" or "mixed" (float32 inside).
     threads : int, optional
-        Default: see `tektite.potential.default_threads`.
+        Default: see `tektite.threads.default_threads`.
     instruction_set : str
         "automatic", "baseline", "avx2" or "avx512".
 

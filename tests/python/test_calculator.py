@@ -25,7 +25,9 @@ from tektite.errors import (
     UnknownSpeciesError,
     UnsupportedError,
 )
-from tektite.potential import Evaluator, Potential, default_threads
+from tektite.evaluator import Evaluator
+from tektite.potential import Potential
+from tektite.threads import default_threads
 
 
 class Counting(tektite.TektiteCalculator):

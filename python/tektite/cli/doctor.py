@@ -84,7 +84,7 @@ def _engine() -> Iterator[Finding]:
     for package in ("numpy", "ase", "scipy", "safetensors"):
         version = _version(package)
         yield version is not None, f"{package} {version or 'is missing: pip install ' + package}"
-    from tektite.potential import default_threads
+    from tektite.threads import default_threads
 
     yield True, f"instruction set: {_core.instruction_set()}"
     yield True, f"threads by default: {default_threads()}"

@@ -24,7 +24,7 @@ from tektite.fit.dataset import Target
 from tektite.fit.linear import LinearFit, LinearProblem, solve_linear
 from tektite.fit.model import LinearAce
 from tektite.fit.nonlinear import NonlinearFit, train_nonlinear
-from tektite.potential import default_threads
+from tektite.threads import default_threads
 
 Array = NDArray[np.float64]
 

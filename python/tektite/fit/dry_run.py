@@ -20,7 +20,7 @@ from tektite.fit.linear import prepare_linear
 from tektite.fit.objective import Objective
 from tektite.fit.start import Start
 from tektite.fit.trainable import TrainableAce
-from tektite.potential import default_threads
+from tektite.threads import default_threads
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -16,7 +16,7 @@ from tektite.errors import DataError
 from tektite.fit.config import BasisConfig
 from tektite.fit.export import Contents
 from tektite.fit.prepared_frames import PreparedFrames, Structure
-from tektite.potential import default_threads
+from tektite.threads import default_threads
 
 EmbeddingKind = Literal["FinnisSinclair", "FinnisSinclairShiftedScaled"]
 RadialKind = Literal["fixed", "all", "pair", "bond"]

@@ -28,8 +28,9 @@ from tektite.fit.start import Start
 from tektite.fit.trained_committee import trained_committee
 from tektite.fit.trainer import Row
 from tektite.neighbors import neighbor_list
-from tektite.potential import Potential, default_threads, load
+from tektite.potential import Potential, load
 from tektite.report import ErrorTable
+from tektite.threads import default_threads
 
 Watch = Callable[[int, int, Row | None], None]
 

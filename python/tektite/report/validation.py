@@ -12,7 +12,8 @@ from rich.table import Table
 
 from tektite.data import DataKeys, Frame, iterate_frames
 from tektite.errors import DataError, UnknownSpeciesError
-from tektite.potential import Evaluator, Potential
+from tektite.evaluator import Evaluator
+from tektite.potential import Potential
 from tektite.report.errors import ErrorTable, GroupErrors
 
 
@@ -97,7 +98,7 @@ def validate(
     keys : DataKeys
         Where the reference values are; the same for all sets.
     precision, threads
-        See `tektite.potential.Evaluator`.
+        See `tektite.evaluator.Evaluator`.
     advanced : callable
         Called after each frame, for a progress display.
 

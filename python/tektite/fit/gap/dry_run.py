@@ -17,7 +17,7 @@ from tektite.fit.gap.memory import plan_memory
 from tektite.fit.gap.rows import Design
 from tektite.fit.gap.run import make_terms, prepare_gap
 from tektite.fit.gap.soap_term import SoapSource
-from tektite.potential import default_threads
+from tektite.threads import default_threads
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -38,7 +38,8 @@ from tektite.fit.gap.triplet_term import make_triplet_terms
 from tektite.fit.memory import check_memory, limit_of
 from tektite.fit.preparation import Preparation, prepare
 from tektite.fit.results import BaseFitResult, Frames, common_results, finish
-from tektite.potential import Potential, default_threads
+from tektite.potential import Potential
+from tektite.threads import default_threads
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -19,7 +19,7 @@ from tektite.fit.neural.memory import plan_memory
 from tektite.fit.neural.network import Readout, lone_features
 from tektite.fit.neural.run import prepare_neural
 from tektite.fit.neural.training import Batch
-from tektite.potential import default_threads
+from tektite.threads import default_threads
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -32,8 +32,9 @@ from tektite.fit.preparation import Preparation, prepare
 from tektite.fit.radial import cutoffs, make_bonds, resolve_cutoff
 from tektite.fit.results import BaseFitResult, Frames, common_results, finish
 from tektite.fit.weighting import LossWeights
-from tektite.potential import Potential, default_threads
+from tektite.potential import Potential
 from tektite.soap import SOAP
+from tektite.threads import default_threads
 
 # Whose features are in memory at once when their mean is taken.
 _FRAMES_AT_ONCE = 256
