@@ -33,10 +33,12 @@ struct ThreadState {
 
 class LocalWorkspace final : public Workspace {
 public:
-    LocalWorkspace(int n_threads) : pool(n_threads), threads(static_cast<std::size_t>(n_threads)) {}
+    explicit LocalWorkspace(const EvaluationOptions& options)
+        : pool(options.pool ? options.pool : std::make_shared<ThreadPool>(options.n_threads)),
+          threads(static_cast<std::size_t>(pool->size())) {}
 
     [[nodiscard]] std::string description() const override {
-        const int n = pool.size();
+        const int n = pool->size();
         return threads[0].kernel->description() + ", " + std::to_string(n) +
                (n == 1 ? " thread" : " threads");
     }
@@ -46,7 +48,7 @@ public:
         return bytes;
     }
 
-    ThreadPool pool;
+    std::shared_ptr<ThreadPool> pool;
     InstructionSet isa = InstructionSet::baseline;
     std::vector<ThreadState> threads;
     CenterBlocks blocks;
@@ -65,7 +67,7 @@ void add(std::span<double> sum, const std::vector<double>& part, std::size_t beg
 }  // namespace
 
 std::unique_ptr<Workspace> LocalPotential::make_workspace(const EvaluationOptions& options) const {
-    auto w = std::make_unique<LocalWorkspace>(options.n_threads);
+    auto w = std::make_unique<LocalWorkspace>(options);
     w->isa = resolve_instruction_set(options.instruction_set);
     for (ThreadState& t : w->threads) {
         t.kernel = make_kernel(options);
@@ -91,7 +93,7 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
     for (double& c : squared) c *= c;
 
     // A fixed, contiguous share of blocks for each thread: the sums do not depend on timing.
-    const int n_threads = std::min(w->pool.size(), n_blocks);
+    const int n_threads = std::min(w->pool->size(), n_blocks);
     const std::size_t n_atoms = cluster.n_atoms();
     const auto share = [&](int thread) {
         ThreadState& t = w->threads[static_cast<std::size_t>(thread)];
@@ -131,7 +133,7 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
             if (gradients) scatter_edges(t.block, mine);
         }
     };
-    w->pool.run(n_threads, std::ref(share));  // by reference: nothing is allocated
+    w->pool->run(n_threads, std::ref(share));  // by reference: nothing is allocated
 
     for (int thread = 0; thread < n_threads; ++thread) {
         const ThreadState& t = w->threads[static_cast<std::size_t>(thread)];
@@ -142,7 +144,7 @@ void LocalPotential::evaluate(const Cluster& cluster, const Results& results, Wo
     if (n_threads == 1) return;
     const auto reduce = [&](std::span<double> target, std::size_t width, auto buffer) {
         if (target.empty()) return;
-        w->pool.run(n_threads, [&](int thread) {
+        w->pool->run(n_threads, [&](int thread) {
             const std::size_t begin =
                 n_atoms * static_cast<std::size_t>(thread) / static_cast<std::size_t>(n_threads);
             const std::size_t end =

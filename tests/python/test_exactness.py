@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -157,6 +159,16 @@ def test_settings_change_nothing(any_model: Potential) -> None:
         assert_equal_results(evaluate(any_model, atoms), second, 1e-11)
 
     check()
+
+
+def test_workspaces_have_the_threads_asked_for(any_model: Potential) -> None:
+    """The parts of a sum share them."""
+    tasks = Path("/proc/self/task")
+    if not tasks.is_dir():
+        pytest.skip("the system does not list threads")
+    before = len(list(tasks.iterdir()))
+    evaluator = any_model.make_evaluator(threads=3)
+    assert len(list(tasks.iterdir())) - before == 2, evaluator.description
 
 
 def test_mixed_precision_is_close(any_model: Potential) -> None:

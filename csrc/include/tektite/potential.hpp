@@ -16,6 +16,8 @@
 
 namespace tektite {
 
+class ThreadPool;
+
 /// `real64`: everything in double. `mixed`: float32 inside a centre's environment, sums in double.
 enum class Precision : int { real64 = 0, mixed = 1 };
 
@@ -91,6 +93,8 @@ struct EvaluationOptions {
     Precision precision = Precision::real64;
     InstructionSet instruction_set = InstructionSet::automatic;
     int n_threads = 1;
+    /// Threads that the workspaces of a model's parts share, n_threads of them; null: threads of their own.
+    std::shared_ptr<ThreadPool> pool;
 };
 
 /// All memory that an evaluation needs, kept between calls: after warm-up nothing is allocated. Not

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/model_file_json.hpp"
+#include "base/thread_pool.hpp"
 #include "models/registry.hpp"
 
 namespace tektite {
@@ -98,8 +99,11 @@ SumPotential::SumPotential(ModelInfo info, std::vector<std::shared_ptr<const Pot
 
 std::unique_ptr<Workspace> SumPotential::make_workspace(const EvaluationOptions& options) const {
     auto workspace = std::make_unique<SumWorkspace>();
+    // One after another: with threads of its own, each child's would wait in the way of the next one's.
+    EvaluationOptions shared = options;
+    if (!shared.pool) shared.pool = std::make_shared<ThreadPool>(options.n_threads);
     for (const Child& child : children_) {
-        workspace->children.push_back(child.potential->make_workspace(options));
+        workspace->children.push_back(child.potential->make_workspace(shared));
         workspace->families.push_back(child.potential->info().family);
     }
     return workspace;
