@@ -58,6 +58,9 @@ public:
     /// Bytes that could still be allocated, and all that the device has.
     [[nodiscard]] std::size_t free_memory() const;
     [[nodiscard]] std::size_t total_memory() const;
+    /// Bytes of shared memory that one block may have, and that the blocks of a multiprocessor have together.
+    [[nodiscard]] std::size_t shared_memory() const;
+    [[nodiscard]] std::size_t shared_memory_of_multiprocessor() const;
     [[nodiscard]] const std::string& name() const { return name_; }
     /// The stream, for launch() and what is built on it.
     [[nodiscard]] void* stream() const;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cuda/runtime/block.hpp"
 #include "cuda/runtime/context.hpp"
 #include "cuda/runtime/launch.hpp"
 
@@ -67,6 +68,14 @@ std::string device_name(int device) {
 
 void check_launch() {
     check(cudaGetLastError(), "launch");
+}
+
+void allow_shared_memory(const void* kernel, std::size_t bytes) {
+    constexpr std::size_t always = 48 << 10;
+    if (bytes > always)
+        check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(bytes)),
+              "shared memory");
 }
 
 struct Context::Implementation {
@@ -191,6 +200,21 @@ std::size_t Context::total_memory() const {
     std::size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "memory");
     return total;
+}
+
+std::size_t Context::shared_memory() const {
+    int bytes = 0;
+    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, implementation_->device),
+          "properties");
+    return static_cast<std::size_t>(bytes);
+}
+
+std::size_t Context::shared_memory_of_multiprocessor() const {
+    int bytes = 0;
+    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor,
+                                 implementation_->device),
+          "properties");
+    return static_cast<std::size_t>(bytes);
 }
 
 void* Context::stream() const {

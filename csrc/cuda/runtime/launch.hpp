@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Kernels are functors, struct K { ...; TEKTITE_HOST_DEVICE void operator()(std::int64_t thread) const; },
-// which know nothing of each other: no shared memory, no barriers. The same functors run on a device
-// (compiled by nvcc) and, in tests, one after another on the host.
+// which know nothing of each other: no shared memory, no barriers. (Those that share memory: block.hpp.) The
+// same functors run on a device (compiled by nvcc) and, in tests, one after another on the host.
 #pragma once
 
 #include <cstdint>

@@ -14,6 +14,12 @@ namespace {
 /// Small enough to be filled in a test.
 constexpr std::size_t device_bytes = std::size_t{1} << 28;
 
+/// As an H200's, or as TEKTITE_HOST_SHARED_MEMORY says, so that what depends on it can be tested.
+std::size_t shared_bytes() {
+    const char* given = std::getenv("TEKTITE_HOST_SHARED_MEMORY");
+    return given != nullptr ? static_cast<std::size_t>(std::atoll(given)) : std::size_t{227} << 10;
+}
+
 }  // namespace
 
 const char* build_name() {
@@ -75,6 +81,14 @@ std::size_t Context::free_memory() const {
 
 std::size_t Context::total_memory() const {
     return device_bytes;
+}
+
+std::size_t Context::shared_memory() const {
+    return shared_bytes();
+}
+
+std::size_t Context::shared_memory_of_multiprocessor() const {
+    return shared_bytes() + 1024;
 }
 
 void* Context::stream() const {

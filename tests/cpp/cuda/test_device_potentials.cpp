@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Models on the host executor against the engine: the same kernels as on a device, one thread after another.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -96,6 +97,16 @@ struct Both {
     std::shared_ptr<const cuda::DeviceModel> model;
 };
 
+/// What the host executor says a block of threads may have, while this lives.
+struct SharedMemory {
+    explicit SharedMemory(int bytes) {
+        setenv("TEKTITE_HOST_SHARED_MEMORY", std::to_string(bytes).c_str(), 1);
+    }
+    ~SharedMemory() { unsetenv("TEKTITE_HOST_SHARED_MEMORY"); }
+    SharedMemory(const SharedMemory&) = delete;
+    SharedMemory& operator=(const SharedMemory&) = delete;
+};
+
 /// Against the CPU in double, both ways of handing over atoms; against double in mixed; twice, the same bits.
 void check_model(const Both& both, const System& s, std::size_t n_centers, const std::string& what) {
     const Everything expected = on_cpu(*both.cpu, s, n_centers);
@@ -160,6 +171,23 @@ void test_ace() {
                 check_model(both, s, s.species.size() / 2, what + ", half of them centres");
                 ++turn;
             }
+}
+
+/// As many centres a block as the memory allows, down to kernels that need none.
+void test_shared_memory() {
+    std::mt19937 rng(7);
+    for (const int n_density : {1, 2, 3}) {
+        test::RandomAceOptions o;
+        o.n_elements = 1 + n_density % 2;
+        o.n_density = n_density;
+        o.max_rank = 5;
+        const Both both(random_ace_file(rng, o, n_density == 2 ? 3 : 0));
+        const System s = random_system(rng, 13, o.n_elements, 6.0, 0.9, 3);
+        for (const int bytes : {163 << 10, 80 << 10, 40 << 10, 20 << 10, 10 << 10, 100}) {
+            const SharedMemory limit(bytes);
+            check_model(both, s, s.species.size(), std::to_string(bytes) + " bytes of shared memory");
+        }
+    }
 }
 
 void test_small_systems() {
@@ -354,6 +382,7 @@ void test_results() {
 
 int main() {
     test_ace();
+    test_shared_memory();
     test_small_systems();
     test_ghosts();
     test_skin();

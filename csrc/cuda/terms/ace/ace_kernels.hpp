@@ -112,6 +112,29 @@ struct AceForward {
     }
 };
 
+/// From the densities of one centre to its energy, and what the way back needs of them. rho, dE_drho:
+/// [n_density].
+template <typename T>
+TEKTITE_HOST_DEVICE void embed_center(const EdgeChunk& chunk, const ace::CenterView<T>& center,
+                                      const AceScratch<T>& scratch, std::int64_t thread, const double* rho,
+                                      T* dE_drho, double* energies) {
+    const double core = scratch.densities[center.n_density * chunk.stride + thread];
+    double distance = 0, dE_ddistance = 0, keep;
+    std::ptrdiff_t nearest = -1;
+    if (center.zbl)
+        ace::device::nearest_edges<T, 1>(center, own(chunk, thread), &distance, &nearest, chunk.stride,
+                                         chunk.stride);
+    T dE_dcore;
+    ace::device::embed<T, 1>(center, rho, &core, &distance, dE_drho, &dE_dcore, &dE_ddistance,
+                             energies + thread, &keep);
+    for (int p = 0; p < center.n_density; ++p)
+        scratch.dE_ddensities[p * chunk.stride + thread] = dE_drho[p];
+    scratch.dE_ddensities[center.n_density * chunk.stride + thread] = dE_dcore;
+    scratch.keep[thread] = keep;
+    scratch.dE_ddistance[thread] = dE_ddistance;
+    scratch.nearest[thread] = nearest < 0 ? -1 : static_cast<std::int32_t>(nearest / chunk.stride);
+}
+
 /// Densities, energy and the adjoints of A. ND: number of densities; 0: any.
 template <typename T, int ND>
 struct AceProducts {
@@ -125,27 +148,14 @@ struct AceProducts {
         const ace::TileScratch<T> mine = own(scratch.tile, thread);
         double rho[ND > 0 ? ND : ace::n_density_limit];
         for (int p = 0; p < center.n_density; ++p) rho[p] = scratch.densities[p * chunk.stride + thread];
-        const double core = scratch.densities[center.n_density * chunk.stride + thread];
         ace::device::forward_products<ND, T>(center, mine.nodes, rho, stride);
 
-        double distance = 0, dE_ddistance = 0, keep;
-        std::ptrdiff_t nearest = -1;
-        if (center.zbl)
-            ace::device::nearest_edges<T, 1>(center, own(chunk, thread), &distance, &nearest, chunk.stride,
-                                             chunk.stride);
-        T dE_drho[ND > 0 ? ND : ace::n_density_limit], dE_dcore;
-        ace::device::embed<T, 1>(center, rho, &core, &distance, dE_drho, &dE_dcore, &dE_ddistance,
-                                 energies + thread, &keep);
+        T dE_drho[ND > 0 ? ND : ace::n_density_limit];
+        embed_center(chunk, center, scratch, thread, rho, dE_drho, energies);
         for (int k = 0; k < 2 * center.n_nodes; ++k)
             mine.adjoints[static_cast<std::size_t>(k) * stride] = T{};
         ace::device::backward_products<ND, T>(center, mine.nodes, mine.adjoints, dE_drho,
                                               ace::device::NoCoefficientGradient{}, stride);
-        for (int p = 0; p < center.n_density; ++p)
-            scratch.dE_ddensities[p * chunk.stride + thread] = dE_drho[p];
-        scratch.dE_ddensities[center.n_density * chunk.stride + thread] = dE_dcore;
-        scratch.keep[thread] = keep;
-        scratch.dE_ddistance[thread] = dE_ddistance;
-        scratch.nearest[thread] = nearest < 0 ? -1 : static_cast<std::int32_t>(nearest / chunk.stride);
     }
 };
 

@@ -6,6 +6,8 @@
 #include "base/elements.hpp"
 #include "cuda/terms/ace/ace_kernels.hpp"
 #include "cuda/terms/ace/ace_term.hpp"
+#include "cuda/terms/ace/block_products.hpp"
+#include "cuda/terms/ace/paired_products.hpp"
 #include "models/ace/committee_tables.hpp"
 #include "models/ace/parameters.hpp"
 #include "models/ace/tables.hpp"
@@ -60,6 +62,76 @@ ace::CenterView<T> put(Tables& device, const ace::CenterView<T>& host) {
     return center;
 }
 
+/// Tables of AceBlockProducts, and how it is launched.
+template <typename T>
+struct BlockProducts {
+    PairedView<T> view{};
+    int log2_lanes = -1;  ///< -1: a centre does not fit the shared memory of a block
+    int n_threads = 0;
+    std::size_t bytes = 0;
+};
+
+/// Eight or four centres of a block, where two blocks find place on a multiprocessor and one can go on while
+/// the other waits at a barrier; else as many as fit: the lists are read once for all centres of a block.
+template <typename T>
+void plan(const Context& context, int n_density, BlockProducts<T>& products) {
+    for (const bool two : {true, false})
+        for (int log2_lanes = 3; log2_lanes >= 0; --log2_lanes) {
+            const int n_centers = lane_centers<T> << log2_lanes;
+            if (n_centers > 8 || (two && n_centers < 4)) continue;
+            for (const int n_threads : {512, 256}) {
+                if (two && n_threads == 512) continue;
+                const std::size_t bytes =
+                    ProductsMemory<T>(nullptr, products.view, n_density, n_centers, n_threads).bytes;
+                if (bytes > context.shared_memory() || (two && resident_blocks(context, bytes) < 2)) continue;
+                products.log2_lanes = log2_lanes;
+                products.n_threads = n_threads;
+                products.bytes = bytes;
+                return;
+            }
+        }
+}
+
+template <typename T>
+BlockProducts<T> block_products(const Context& context, Tables& device, const ace::CenterView<T>& host,
+                                const PairedLists* lists) {
+    BlockProducts<T> products;
+    if (lists == nullptr) return products;
+    PairedView<T>& v = products.view;
+    const auto n_density = static_cast<std::size_t>(host.n_density);
+    v.n_base = lists->n_base;
+    v.n_stored = lists->n_stored;
+    v.n_slots = lists->n_slots;
+    v.n_levels = static_cast<int>(lists->level_begin.size()) - 1;
+    v.n_pair_pieces = static_cast<int>(lists->pair_pieces.size());
+    v.n_pair_entries = static_cast<std::int64_t>(lists->pair_others.size());
+    v.n_pair_extras = static_cast<int>(lists->pair_extras.size());
+    v.n_child_extras = static_cast<int>(lists->child_extras.size());
+    plan(context, host.n_density, products);
+    if (products.log2_lanes < 0) return products;
+    const auto put_all = [&](const auto& values) { return device.put(values.data(), values.size()); };
+    v.products = put_all(lists->products);
+    v.level_begin = put_all(lists->level_begin);
+    v.pair_pieces = put_all(lists->pair_pieces);
+    v.pair_others = put_all(lists->pair_others);
+    v.pair_extras = put_all(lists->pair_extras);
+    v.child_pieces = put_all(lists->child_pieces);
+    v.child_begin = put_all(lists->child_begin);
+    v.child_terms = put_all(lists->child_terms);
+    v.child_extras = put_all(lists->child_extras);
+    std::vector<T> coefficients;
+    for (std::size_t p = 0; p < n_density; ++p)
+        for (std::size_t k = 0; k < lists->pair_coefficients.size(); ++k) {
+            const std::int32_t set = lists->pair_coefficients[k];
+            coefficients.push_back(
+                set < 0 ? T{}
+                        : static_cast<T>(lists->pair_weights[k]) *
+                              host.coefficients[static_cast<std::size_t>(set) * n_density + p]);
+        }
+    v.pair_coefficients = put_all(coefficients);
+    return products;
+}
+
 /// The largest l if all bonds have the same, else -1: then the kernels look at each bond.
 template <typename T>
 int common_l(const ace::CenterView<T>& host) {
@@ -102,14 +174,22 @@ void with_compiled_densities(int n_density, Action&& action) {
 template <typename T>
 class AceTermKernel final : public TermKernel {
 public:
-    AceTermKernel(Context& context, const HostTables<T>& host, int n_elements)
+    AceTermKernel(Context& context, const HostTables<T>& host,
+                  const std::vector<std::unique_ptr<PairedLists>>& lists)
         : context_(context), tables_(context) {
+        const int n_elements = static_cast<int>(lists.size());
         for (int c = 0; c < n_elements; ++c) {
             const ace::CenterView<T>& view = host.model.view(c);
             centers_.push_back(put(tables_, view));
+            products_.push_back(
+                block_products(context, tables_, view, lists[static_cast<std::size_t>(c)].get()));
             common_l_.push_back(common_l(view));
             n_density_ = std::max(n_density_, view.n_density);
-            n_nodes_ = std::max(n_nodes_, view.n_nodes);
+            // The committee walks the product graph, as AceProducts does.
+            const bool stores = products_.back().log2_lanes < 0 || !host.committee.empty();
+            n_nodes_ = std::max(n_nodes_, stores ? view.n_nodes : view.n_base);
+            n_adjoints_ =
+                std::max(n_adjoints_, products_.back().log2_lanes < 0 ? view.n_nodes : view.n_base);
             if (host.committee.empty()) continue;
             const ace::CommitteeView<T>& committee = host.committee.view(c);
             ace::CommitteeView<T> mine = committee;
@@ -137,12 +217,13 @@ public:
     void lay_out(Arena& arena, std::int64_t stride, int most_edges) override {
         const auto n = static_cast<std::size_t>(stride);
         const auto edges = static_cast<std::size_t>(most_edges), row = static_cast<std::size_t>(row_max_);
-        const auto nodes = static_cast<std::size_t>(n_nodes_), steps = std::size_t{ace::tile_steps};
+        const auto nodes = static_cast<std::size_t>(n_nodes_);
+        const auto adjoints = static_cast<std::size_t>(n_adjoints_), steps = std::size_t{ace::tile_steps};
         const auto n_lm = static_cast<std::size_t>(lm_count(l_max_));
         const auto n_density = static_cast<std::size_t>(n_density_);
         ace::TileScratch<T>& tile = scratch_.tile;
         tile.nodes = arena.take<T>(nodes * 2 * n);
-        tile.adjoints = arena.take<T>(nodes * 2 * n);
+        tile.adjoints = arena.take<T>(adjoints * 2 * n);
         tile.radial = arena.take<T>(steps * row * n);
         tile.radial_slope = arena.take<T>(row * n);
         tile.unit = arena.take<T>(edges * 3 * n);
@@ -165,10 +246,7 @@ public:
         with_compiled_l(common_l_[species], [&](auto l) {
             launch(context_, chunk.n_centers, AceForward<T, decltype(l)::value>{chunk, center, scratch_});
         });
-        with_compiled_densities(center.n_density, [&](auto n) {
-            launch(context_, chunk.n_centers,
-                   AceProducts<T, decltype(n)::value>{chunk, center, scratch_, energies});
-        });
+        compute_products(chunk, center, products_[species], energies);
         if (uncertainties != nullptr && !committees_.empty())
             launch(context_, chunk.n_centers,
                    AceCommittee<T>{chunk, center, committees_[species], scratch_, uncertainties});
@@ -178,13 +256,36 @@ public:
     }
 
 private:
+    void compute_products(const EdgeChunk& chunk, const ace::CenterView<T>& center,
+                          const BlockProducts<T>& products, double* energies) {
+        if (products.log2_lanes < 0) {
+            with_compiled_densities(center.n_density, [&](auto n) {
+                launch(context_, chunk.n_centers,
+                       AceProducts<T, decltype(n)::value>{chunk, center, scratch_, energies});
+            });
+            return;
+        }
+        const std::int64_t n_centers = std::int64_t{lane_centers<T>} << products.log2_lanes;
+        const auto run = [&](auto together) {
+            launch_blocks(context_, (chunk.n_centers + n_centers - 1) / n_centers, products.n_threads,
+                          products.bytes, chunk.n_centers,
+                          AceBlockProducts<T, decltype(together)::value>{
+                              chunk, center, scratch_, products.view, energies, products.log2_lanes});
+        };
+        if (center.n_density % 2 == 0)
+            run(std::integral_constant<int, 2>{});
+        else
+            run(std::integral_constant<int, 1>{});
+    }
+
     Context& context_;
     Tables tables_;
     std::vector<ace::CenterView<T>> centers_;
+    std::vector<BlockProducts<T>> products_;
     std::vector<ace::CommitteeView<T>> committees_;
     std::vector<int> common_l_;
     AceScratch<T> scratch_{};
-    int n_density_ = 0, n_nodes_ = 0, n_columns_ = 0, l_max_ = 0, row_max_ = 0;
+    int n_density_ = 0, n_nodes_ = 0, n_adjoints_ = 0, n_columns_ = 0, l_max_ = 0, row_max_ = 0;
 };
 
 class AceTerm final : public Term {
@@ -201,12 +302,10 @@ public:
 
     [[nodiscard]] std::unique_ptr<TermKernel> make_kernel(Context& context,
                                                           Precision precision) const override {
-        const int n_elements = static_cast<int>(elements.size());
+        std::call_once(lists_once_, [&] { make_lists(); });
         if (precision == Precision::mixed)
-            return std::make_unique<AceTermKernel<float>>(context, host_tables(float_, float_once_),
-                                                          n_elements);
-        return std::make_unique<AceTermKernel<double>>(context, host_tables(double_, double_once_),
-                                                       n_elements);
+            return std::make_unique<AceTermKernel<float>>(context, host_tables(float_, float_once_), lists_);
+        return std::make_unique<AceTermKernel<double>>(context, host_tables(double_, double_once_), lists_);
     }
 
 private:
@@ -216,8 +315,19 @@ private:
         return *tables;
     }
 
+    void make_lists() const {
+        for (const ace::CenterTables& center : tables_) {
+            const PairedProducts paired = paired_products(center.graph, center.base);
+            // The lists hold numbers of 15 bits. Half of them: further pieces need some, too.
+            const bool fits = paired.n_stored() < conjugate_bit / 2;
+            lists_.push_back(fits ? std::make_unique<PairedLists>(paired) : nullptr);
+        }
+    }
+
     ace::Parameters parameters_;
     std::vector<ace::CenterTables> tables_;
+    mutable std::vector<std::unique_ptr<PairedLists>> lists_;  // null: too many stored products
+    mutable std::once_flag lists_once_;
     mutable std::once_flag double_once_, float_once_;
     mutable std::unique_ptr<HostTables<double>> double_;
     mutable std::unique_ptr<HostTables<float>> float_;
