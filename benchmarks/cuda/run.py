@@ -271,11 +271,13 @@ def _show(report: Report) -> str:
             "" if report.dry or k.operations is None else _number(k.operations),
             "" if k.of_peak is None else f"{k.of_peak:.0%}",
             "" if k.of_bandwidth is None else f"{k.of_bandwidth:.0%}",
+            "" if not k.of_shared else f"{k.of_shared:.0%}",
         ]
         for k in report.kernels
         if k.share >= 0.02
     ]
     columns = ["kernel", "of all kernels", "counted flops/s", "of peak", "of bandwidth"]
+    columns += ["of shared memory"]
     parts += ["", _table(columns, kernels), "", *(f"missing: {text}" for text in report.missing)]
     failed = sum(c.passed is False for c in report.checks)
     parts.append(f"{len(report.checks)} checks, {failed} failed; {report.seconds:.0f} s in all")

@@ -110,8 +110,10 @@ class Kernel:
     threads: int
     operations: float | None = None  # a second; None: not counted
     bytes: float | None = None  # a second
+    shared_bytes: float | None = None  # of shared memory, a second
     of_peak: float | None = None  # of an H200's arithmetic
-    of_bandwidth: float | None = None
+    of_bandwidth: float | None = None  # of its memory, as if there were no caches
+    of_shared: float | None = None  # of its shared memory
 
 
 def kernel_times(bundle: Bundle, model: Model, precision: str, n_atoms: int) -> list[Kernel]:
@@ -140,15 +142,21 @@ def kernel_times(bundle: Bundle, model: Model, precision: str, n_atoms: int) -> 
         kernel.launches += entry["launches"]
         kernel.threads += entry["threads"]
     total = sum(kernel.seconds for kernel in sums.values())
-    counted = counts.of_kernels(model.counts, model.cutoff, skin, precision)
+    counted = {}
+    for in_threads in (True, False):  # only one of the two has run
+        counted |= counts.of_kernels(
+            model.counts, model.cutoff, skin, precision, in_threads=in_threads
+        )
     for kernel in sums.values():
         kernel.share = kernel.seconds / total
         work = counted.get(kernel.name.partition("<")[0])
         if work is None or kernel.seconds == 0:
             continue
-        kernel.operations = work[0] * kernel.threads / kernel.seconds
-        kernel.bytes = work[1] * kernel.threads / kernel.seconds
+        kernel.operations = work.operations * kernel.threads / kernel.seconds
+        kernel.bytes = work.bytes * kernel.threads / kernel.seconds
+        kernel.shared_bytes = work.shared * kernel.threads / kernel.seconds
         if "H200" in seen.device:
-            kernel.of_peak = kernel.operations / counts.H200[work[2]]
+            kernel.of_peak = kernel.operations / counts.H200[work.arithmetic]
             kernel.of_bandwidth = kernel.bytes / counts.H200["bytes"]
+            kernel.of_shared = kernel.shared_bytes / counts.H200["shared"]
     return sorted(sums.values(), key=lambda kernel: -kernel.seconds)

@@ -20,6 +20,7 @@
 #include "descriptors/descriptor_evaluator.hpp"
 #include "descriptors/soap.hpp"
 #include "models/ace/ace_features.hpp"
+#include "models/ace/paired_products.hpp"
 #include "models/ace/tables.hpp"
 #include "models/gap/covariance_rows.hpp"
 #include "neighbors/system_batch.hpp"
@@ -49,15 +50,25 @@ std::vector<py::dict> ace_sizes(const std::string& path) {
     for (const std::string& symbol : parameters.elements) numbers.push_back(atomic_number(symbol));
     std::vector<py::dict> sizes;
     for (const ace::CenterTables& center : ace::make_tables(parameters, numbers)) {
+        const ace::ProductGraph& graph = center.graph;
         int n_columns = 0;
-        for (const ace::BondLayout& bond : center.bonds) n_columns = std::max(n_columns, bond.n_columns);
+        std::vector<int> n_radial;  // of the bond with the most columns
+        for (const ace::BondLayout& bond : center.bonds)
+            if (bond.n_columns > n_columns) {
+                n_columns = bond.n_columns;
+                n_radial = bond.n_radial;
+            }
         py::dict entry;
         entry["n_base"] = center.base.size;
         entry["n_columns"] = n_columns;
-        entry["n_rows"] = center.graph.rows.size();
-        entry["n_terms"] = center.graph.others.size();
-        entry["n_density"] = center.graph.n_density;
+        entry["n_rows"] = graph.rows.size();
+        entry["n_terms"] = graph.others.size();
+        entry["n_density"] = graph.n_density;
         entry["l_max"] = center.base.l_max;
+        entry["n_products"] =
+            graph.coefficients.size() / static_cast<std::size_t>(std::max(graph.n_density, 1));
+        entry["n_stored"] = ace::paired_products(graph, center.base).n_stored();
+        entry["n_radial"] = n_radial;
         sizes.push_back(std::move(entry));
     }
     return sizes;

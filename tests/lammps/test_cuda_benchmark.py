@@ -57,8 +57,10 @@ def test_dry_run(bundle: Path, tmp_path: Path) -> None:
     assert {(r["model"], r["precision"]) for r in rates} >= {("GAP", "mixed"), ("random", "double")}
     assert all(len(r["rates"]) == 3 and r["bytes_per_atom"] > 0 for r in rates)
     kernels = {k["name"].partition("<")[0] for k in found["kernels"]}
-    assert kernels >= {"AceForward", "SparsePredict", "GatherEdges", "ScatterEdges"}
-    counted = [k for k in found["kernels"] if k["name"].startswith(("AceProducts", "SoapForward"))]
+    assert kernels >= {"AceBlockForward", "SparsePredict", "GatherEdges", "ScatterEdges"}
+    counted = [
+        k for k in found["kernels"] if k["name"].startswith(("AceBlockProducts", "SoapForward"))
+    ]
     assert len(counted) == 4 and all(k["operations"] > 0 and k["bytes"] > 0 for k in counted)
     assert all(k["of_peak"] is None for k in found["kernels"])
     # No fraction of an H200's peak from anything else.

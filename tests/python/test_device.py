@@ -227,12 +227,12 @@ def test_kernel_times(
     assert not path.exists()
     del evaluator
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    forward = next(line for line in lines if line["kernel"].startswith("AceForward<double"))
+    forward = next(line for line in lines if line["kernel"].startswith("AceBlockForward<double"))
     assert (forward["launches"], forward["threads"]) == (3, 3 * len(atoms))
     assert {line["kernel"].partition("<")[0] for line in lines} >= {
         "GatherEdges",
-        "AceProducts",
-        "AceBackward",
+        "AceBlockProducts",
+        "AceBlockBackward",
         "ScatterEdges",
     }
     assert all(line["seconds"] >= 0 for line in lines)

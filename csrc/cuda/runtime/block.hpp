@@ -102,8 +102,8 @@ void launch_blocks(Context& context, std::int64_t n_blocks, int n_threads, std::
     // must stay as they are.
     constexpr std::size_t behind = 256;
     std::vector<std::byte> memory(shared_bytes + behind + 16);
-    auto* shared = reinterpret_cast<std::byte*>(
-        (reinterpret_cast<std::uintptr_t>(memory.data()) + 15) / 16 * 16);
+    auto* shared =
+        reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(memory.data()) + 15) / 16 * 16);
     for (std::int64_t block = 0; block < n_blocks; ++block) {
         std::fill(memory.begin(), memory.end(), std::byte{0xff});
         kernel(Block{block, n_threads, shared});

@@ -211,9 +211,9 @@ std::size_t Context::shared_memory() const {
 
 std::size_t Context::shared_memory_of_multiprocessor() const {
     int bytes = 0;
-    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor,
-                                 implementation_->device),
-          "properties");
+    check(
+        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerMultiprocessor, implementation_->device),
+        "properties");
     return static_cast<std::size_t>(bytes);
 }
 

@@ -44,6 +44,30 @@ struct alignas(16) Four {
     T v[4];
 };
 
+/// Four neighbouring functions (and slopes) of a table row. coefficients: of the first of them, in the row's
+/// bin. 40 flops, 72 with slopes; 96 (float) or 192 bytes.
+template <bool with_slope, typename T>
+TEKTITE_HOST_DEVICE inline void table_four(const T* coefficients, int row, T position, T inverse_width,
+                                           Four<T>& out, Four<T>& out_slope) {
+    Four<T> f = *reinterpret_cast<const Four<T>*>(coefficients + 5 * row), df{};
+    if constexpr (with_slope) df = f;
+    TEKTITE_UNROLL(4)
+    for (int order = 4; order >= 1; --order) {
+        const Four<T> next = *reinterpret_cast<const Four<T>*>(coefficients + order * row);
+        TEKTITE_UNROLL(4)
+        for (int k = 0; k < 4; ++k) {
+            f.v[k] = f.v[k] * position + next.v[k];
+            if constexpr (with_slope) df.v[k] = df.v[k] * position + f.v[k];
+        }
+    }
+    const Four<T> last = *reinterpret_cast<const Four<T>*>(coefficients);
+    TEKTITE_UNROLL(4)
+    for (int k = 0; k < 4; ++k) {
+        out.v[k] = f.v[k] * position + last.v[k];
+        if constexpr (with_slope) out_slope.v[k] = df.v[k] * inverse_width;
+    }
+}
+
 /// Functions (and slopes) of one table row: out[column * stride]. 10 flops a column, 18 with slopes; 24
 /// (float) or 48 bytes. Columns are written up to the next multiple of four.
 template <bool with_slope, typename T>
@@ -51,23 +75,12 @@ TEKTITE_HOST_DEVICE inline void table_row(const T* coefficients, int row, int n_
                                           T* out, T* out_slope, std::size_t stride) {
     const T* c = coefficients + static_cast<std::size_t>(at.bin) * 6 * static_cast<std::size_t>(row);
     for (int column = 0; column < n_columns; column += 4) {
-        Four<T> f = *reinterpret_cast<const Four<T>*>(c + 5 * row + column), df{};
-        if constexpr (with_slope) df = f;
-        TEKTITE_UNROLL(4)
-        for (int order = 4; order >= 1; --order) {
-            const Four<T> next = *reinterpret_cast<const Four<T>*>(c + order * row + column);
-            TEKTITE_UNROLL(4)
-            for (int k = 0; k < 4; ++k) {
-                f.v[k] = f.v[k] * at.position + next.v[k];
-                if constexpr (with_slope) df.v[k] = df.v[k] * at.position + f.v[k];
-            }
-        }
-        const Four<T> last = *reinterpret_cast<const Four<T>*>(c + column);
+        Four<T> f, df;
+        table_four<with_slope>(c + column, row, at.position, at.inverse_width, f, df);
         TEKTITE_UNROLL(4)
         for (int k = 0; k < 4; ++k) {
-            out[static_cast<std::size_t>(column + k) * stride] = f.v[k] * at.position + last.v[k];
-            if constexpr (with_slope)
-                out_slope[static_cast<std::size_t>(column + k) * stride] = df.v[k] * at.inverse_width;
+            out[static_cast<std::size_t>(column + k) * stride] = f.v[k];
+            if constexpr (with_slope) out_slope[static_cast<std::size_t>(column + k) * stride] = df.v[k];
         }
     }
 }

@@ -39,9 +39,9 @@ double density_of_graph(const ace::ProductGraph& graph, const std::vector<Value>
     return rho;
 }
 
-std::vector<Value> stored_values(const cuda::PairedProducts& paired, const std::vector<Value>& A) {
+std::vector<Value> stored_values(const ace::PairedProducts& paired, const std::vector<Value>& A) {
     std::vector<Value> z = A;
-    for (const cuda::PairedProducts::Node& node : paired.nodes) {
+    for (const ace::PairedProducts::Node& node : paired.nodes) {
         const Value y = z[static_cast<std::size_t>(node.y)];
         z.push_back(z[static_cast<std::size_t>(node.x)] * (node.conjugate ? std::conj(y) : y));
     }
@@ -49,7 +49,7 @@ std::vector<Value> stored_values(const cuda::PairedProducts& paired, const std::
 }
 
 void check_center(const ace::CenterTables& center, std::mt19937& rng, const std::string& what) {
-    const cuda::PairedProducts paired = cuda::paired_products(center.graph, center.base);
+    const ace::PairedProducts paired = ace::paired_products(center.graph, center.base);
     const std::size_t n_sets =
         center.graph.coefficients.size() / static_cast<std::size_t>(center.graph.n_density);
     check(paired.pairs.size() == n_sets, what + ": a pair for each coefficient set");
@@ -95,7 +95,8 @@ void check_center(const ace::CenterTables& center, std::mt19937& rng, const std:
     }
     check_close(0.5 * twice, expected, 1e-11 * (1 + std::abs(expected)), what + ": density of the lists");
     bool once = true;
-    for (std::int32_t k = 0; k < lists.n_stored; ++k) once = once && written[static_cast<std::size_t>(k)] == 1;
+    for (std::int32_t k = 0; k < lists.n_stored; ++k)
+        once = once && written[static_cast<std::size_t>(k)] == 1;
     check(once, what + ": a row for each stored product");
 }
 

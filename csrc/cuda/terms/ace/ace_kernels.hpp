@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The stages of an ACE chunk, one centre a thread, through the headers of models/ace/kernels.
+// The stages of an ACE chunk, one centre a thread, through the headers of models/ace/kernels. They run where
+// the blocks of block_edges.hpp and block_products.hpp lack shared memory; the committee's always.
 //
 // Flops and bytes for each centre with E edges, N complex A of a neighbour species, H pairs (l, m >= 0), C
 // table columns, T terms in R rows of the product graph, n densities, b = bytes of T (4 in mixed, 8 in
 // double); counted, not measured, before any cache:
-//   AceForward    E (30 (double) + 10 C + 12 H + 4 N) flops; b E (C + 4 H + 1.5 N) bytes
+//   AceForward    E (30 (double) + 10 C + 12 H + 4 N) flops; b E (7 C + 4 H + 1.5 N) bytes
 //   AceProducts   (2 + n) 2 T forward and (4 + n) 2 T backward flops; b (8 T + 20 R) bytes
-//   AceBackward   E (30 (double) + 18 C + 12 H + 8 N) flops; b E (3 C + 3 N) bytes
+//   AceBackward   E (30 (double) + 18 C + 12 H + 8 N) flops; b E (9 C + 3 N) bytes
 #pragma once
 
 #include <cmath>
@@ -43,9 +44,8 @@ struct AceEdge {
     T inverse_r;
 };
 
-template <typename T>
-TEKTITE_HOST_DEVICE inline AceEdge<T> ace_edge(const EdgeChunk& chunk, const ace::BondView<T>& bond,
-                                               std::int64_t p) {
+template <typename T, typename Bond>
+TEKTITE_HOST_DEVICE inline AceEdge<T> ace_edge(const EdgeChunk& chunk, const Bond& bond, std::int64_t p) {
     const double x = chunk.x[p], y = chunk.y[p], z = chunk.z[p];
     const double r = std::sqrt(x * x + y * y + z * z), inverse_r = 1.0 / r;
     return {locate<T>(bond, r),
@@ -127,8 +127,7 @@ TEKTITE_HOST_DEVICE void embed_center(const EdgeChunk& chunk, const ace::CenterV
     T dE_dcore;
     ace::device::embed<T, 1>(center, rho, &core, &distance, dE_drho, &dE_dcore, &dE_ddistance,
                              energies + thread, &keep);
-    for (int p = 0; p < center.n_density; ++p)
-        scratch.dE_ddensities[p * chunk.stride + thread] = dE_drho[p];
+    for (int p = 0; p < center.n_density; ++p) scratch.dE_ddensities[p * chunk.stride + thread] = dE_drho[p];
     scratch.dE_ddensities[center.n_density * chunk.stride + thread] = dE_dcore;
     scratch.keep[thread] = keep;
     scratch.dE_ddistance[thread] = dE_ddistance;

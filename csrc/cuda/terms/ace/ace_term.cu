@@ -6,9 +6,10 @@
 #include "base/elements.hpp"
 #include "cuda/terms/ace/ace_kernels.hpp"
 #include "cuda/terms/ace/ace_term.hpp"
+#include "cuda/terms/ace/block_edges.hpp"
 #include "cuda/terms/ace/block_products.hpp"
-#include "cuda/terms/ace/paired_products.hpp"
 #include "models/ace/committee_tables.hpp"
+#include "models/ace/paired_products.hpp"
 #include "models/ace/parameters.hpp"
 #include "models/ace/tables.hpp"
 
@@ -132,6 +133,44 @@ BlockProducts<T> block_products(const Context& context, Tables& device, const ac
     return products;
 }
 
+/// Tables of AceBlockForward and AceBlockBackward, and how they are launched.
+template <typename T>
+struct BlockEdges {
+    BlockBonds<T> bonds{};
+    EdgeTile forward, backward;
+};
+
+/// The first tile of which two blocks find place on a multiprocessor, or else of which one does. bytes_of:
+/// shared memory of a tile.
+template <typename BytesOf>
+EdgeTile choose_tile(const Context& context, std::initializer_list<EdgeTile> tiles, BytesOf&& bytes_of) {
+    for (const bool two : {true, false})
+        for (EdgeTile tile : tiles) {
+            tile.bytes = bytes_of(tile);
+            if (tile.bytes <= context.shared_memory() && (!two || resident_blocks(context, tile.bytes) >= 2))
+                return tile;
+        }
+    return {};
+}
+
+template <typename T>
+BlockEdges<T> block_edges(const Context& context, Tables& device, const ace::CenterView<T>& host) {
+    BlockEdges<T> edges;
+    edges.bonds = block_bonds(device, host);
+    edges.forward = choose_tile(context, {{4, 16, 128, 0}, {2, 16, 128, 0}, {1, 16, 64, 0}, {1, 4, 32, 0}},
+                                [&](const EdgeTile& tile) {
+                                    return ForwardMemory<T>(nullptr, edges.bonds, host.n_elements,
+                                                            host.n_density, host.l_max, tile)
+                                        .bytes;
+                                });
+    edges.backward = choose_tile(
+        context, {{4, 128, 128, 0}, {4, 64, 64, 0}, {2, 32, 32, 0}, {1, 32, 32, 0}, {1, 4, 32, 0}},
+        [&](const EdgeTile& tile) {
+            return BackwardMemory<T>(nullptr, edges.bonds, host.n_elements, tile).bytes;
+        });
+    return edges;
+}
+
 /// The largest l if all bonds have the same, else -1: then the kernels look at each bond.
 template <typename T>
 int common_l(const ace::CenterView<T>& host) {
@@ -186,10 +225,12 @@ public:
             common_l_.push_back(common_l(view));
             n_density_ = std::max(n_density_, view.n_density);
             // The committee walks the product graph, as AceProducts does.
+            edges_.push_back(block_edges(context, tables_, view));
+            const BlockEdges<T>& edges = edges_.back();
+            if (edges.forward.n_centers == 0 || edges.backward.n_centers == 0) edges_in_threads_ = true;
             const bool stores = products_.back().log2_lanes < 0 || !host.committee.empty();
             n_nodes_ = std::max(n_nodes_, stores ? view.n_nodes : view.n_base);
-            n_adjoints_ =
-                std::max(n_adjoints_, products_.back().log2_lanes < 0 ? view.n_nodes : view.n_base);
+            n_adjoints_ = std::max(n_adjoints_, products_.back().log2_lanes < 0 ? view.n_nodes : view.n_base);
             if (host.committee.empty()) continue;
             const ace::CommitteeView<T>& committee = host.committee.view(c);
             ace::CommitteeView<T> mine = committee;
@@ -216,10 +257,12 @@ public:
 
     void lay_out(Arena& arena, std::int64_t stride, int most_edges) override {
         const auto n = static_cast<std::size_t>(stride);
-        const auto edges = static_cast<std::size_t>(most_edges), row = static_cast<std::size_t>(row_max_);
+        // Blocks have these in shared memory. The committee takes rows of radial functions.
+        const auto edges = static_cast<std::size_t>(edges_in_threads_ ? most_edges : 0);
+        const auto row = static_cast<std::size_t>(edges_in_threads_ || !committees_.empty() ? row_max_ : 0);
         const auto nodes = static_cast<std::size_t>(n_nodes_);
         const auto adjoints = static_cast<std::size_t>(n_adjoints_), steps = std::size_t{ace::tile_steps};
-        const auto n_lm = static_cast<std::size_t>(lm_count(l_max_));
+        const auto n_lm = static_cast<std::size_t>(edges_in_threads_ ? lm_count(l_max_) : 0);
         const auto n_density = static_cast<std::size_t>(n_density_);
         ace::TileScratch<T>& tile = scratch_.tile;
         tile.nodes = arena.take<T>(nodes * 2 * n);
@@ -243,19 +286,30 @@ public:
     void compute(const EdgeChunk& chunk, double* energies, double* uncertainties) override {
         const auto species = static_cast<std::size_t>(chunk.center_species);
         const ace::CenterView<T>& center = centers_[species];
-        with_compiled_l(common_l_[species], [&](auto l) {
-            launch(context_, chunk.n_centers, AceForward<T, decltype(l)::value>{chunk, center, scratch_});
-        });
+        compute_edges<AceForward, AceBlockForward>(chunk, species, edges_[species].forward);
         compute_products(chunk, center, products_[species], energies);
         if (uncertainties != nullptr && !committees_.empty())
             launch(context_, chunk.n_centers,
                    AceCommittee<T>{chunk, center, committees_[species], scratch_, uncertainties});
-        with_compiled_l(common_l_[species], [&](auto l) {
-            launch(context_, chunk.n_centers, AceBackward<T, decltype(l)::value>{chunk, center, scratch_});
-        });
+        compute_edges<AceBackward, AceBlockBackward>(chunk, species, edges_[species].backward);
     }
 
 private:
+    /// By blocks, or, where a centre does not fit their shared memory, one centre a thread.
+    template <template <typename, int> typename InThreads, template <typename, int> typename InBlocks>
+    void compute_edges(const EdgeChunk& chunk, std::size_t species, const EdgeTile& tile) {
+        const ace::CenterView<T>& center = centers_[species];
+        with_compiled_l(common_l_[species], [&](auto compiled) {
+            constexpr int l = decltype(compiled)::value;
+            if (tile.n_centers == 0)
+                launch(context_, chunk.n_centers, InThreads<T, l>{chunk, center, scratch_});
+            else
+                launch_blocks(context_, (chunk.n_centers + tile.n_centers - 1) / tile.n_centers,
+                              tile.n_threads, tile.bytes, chunk.n_centers,
+                              InBlocks<T, l>{chunk, center, scratch_, edges_[species].bonds, tile});
+        });
+    }
+
     void compute_products(const EdgeChunk& chunk, const ace::CenterView<T>& center,
                           const BlockProducts<T>& products, double* energies) {
         if (products.log2_lanes < 0) {
@@ -282,6 +336,8 @@ private:
     Tables tables_;
     std::vector<ace::CenterView<T>> centers_;
     std::vector<BlockProducts<T>> products_;
+    std::vector<BlockEdges<T>> edges_;
+    bool edges_in_threads_ = false;  ///< for one of the species at least
     std::vector<ace::CommitteeView<T>> committees_;
     std::vector<int> common_l_;
     AceScratch<T> scratch_{};
@@ -317,7 +373,7 @@ private:
 
     void make_lists() const {
         for (const ace::CenterTables& center : tables_) {
-            const PairedProducts paired = paired_products(center.graph, center.base);
+            const ace::PairedProducts paired = ace::paired_products(center.graph, center.base);
             // The lists hold numbers of 15 bits. Half of them: further pieces need some, too.
             const bool fits = paired.n_stored() < conjugate_bit / 2;
             lists_.push_back(fits ? std::make_unique<PairedLists>(paired) : nullptr);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Densities, energies and the adjoints of A of a few centres by one block of threads, with everything that
-// belongs to a centre in shared memory: see PairedProducts.
+// belongs to a centre in shared memory: see ace::PairedProducts.
 //
 // For each centre with N complex A, S stored products (A among them), P pairs and n densities, b = bytes of T
 // (4 in mixed, 8 in double); counted, not measured:
@@ -43,11 +43,11 @@ template <typename T>
 struct ProductsMemory {
     /// Parts in which the sums of the threads are added up.
     static constexpr int n_parts = 16;
-    ComplexLanes<T>* z;        ///< [n_stored][lanes]
-    ComplexLanes<T>* slope;    ///< [n_density][n_slots][lanes] d rho/dz; then, in the first, dE/dz
-    double* partial;           ///< [n_density][n_threads][lane_centers]
-    double* parts;             ///< [n_density][n_parts][n_centers]
-    T* dE_ddensities;          ///< [n_density][n_centers]
+    ComplexLanes<T>* z;      ///< [n_stored][lanes]
+    ComplexLanes<T>* slope;  ///< [n_density][n_slots][lanes] d rho/dz; then, in the first, dE/dz
+    double* partial;         ///< [n_density][n_threads][lane_centers]
+    double* parts;           ///< [n_density][n_parts][n_centers]
+    T* dE_ddensities;        ///< [n_density][n_centers]
     std::size_t bytes;
 
     TEKTITE_HOST_DEVICE ProductsMemory(std::byte* shared, const PairedView<T>& paired, int n_density,
@@ -170,8 +170,8 @@ private:
                     m.slope[(((p + d) * paired.n_slots + piece.slot) << log2_lanes) + lane] = sum[d];
                     TEKTITE_UNROLL(2)
                     for (int j = 0; j < K; ++j)
-                        rho[d][j] += static_cast<double>(a.v[j].re * sum[d].v[j].re +
-                                                         a.v[j].im * sum[d].v[j].im);
+                        rho[d][j] +=
+                            static_cast<double>(a.v[j].re * sum[d].v[j].re + a.v[j].im * sum[d].v[j].im);
                 }
             }
             TEKTITE_UNROLL(2)

@@ -22,4 +22,10 @@ struct alignas(16) ComplexLanes {
     Complex<T> v[lane_centers<T>];
 };
 
+/// Neighbouring numbers that are read at once.
+template <typename T, int N>
+struct alignas(N * sizeof(T) < 16 ? N * sizeof(T) : 16) Few {
+    T v[N];
+};
+
 }  // namespace tektite::cuda

@@ -45,15 +45,15 @@ void append_rows(const std::vector<std::pair<std::size_t, std::vector<Entry>>>& 
             const auto& [node, list] = rows[part.row];
             for (std::size_t e = 0; e < part.length; ++e)
                 entries[begin + e * list_slice + k] = list[part.begin + e];
-            pieces.push_back({static_cast<std::int32_t>(begin + k), small(part.length), small(node),
-                              small(part.slot), 0});
+            pieces.push_back(
+                {static_cast<std::int32_t>(begin + k), small(part.length), small(node), small(part.slot), 0});
         }
     }
 }
 
 }  // namespace
 
-PairedLists::PairedLists(const PairedProducts& paired)
+PairedLists::PairedLists(const ace::PairedProducts& paired)
     : n_base(paired.n_base), n_stored(paired.n_stored()), level_begin(paired.level_begin) {
     const auto n = static_cast<std::size_t>(n_stored), base = static_cast<std::size_t>(n_base);
     const auto flagged = [](std::int32_t number, bool conjugate) {
@@ -66,7 +66,7 @@ PairedLists::PairedLists(const PairedProducts& paired)
     };
     std::vector<std::pair<std::size_t, std::vector<PairEntry>>> pair_rows(n);
     for (std::size_t a = 0; a < n; ++a) pair_rows[a].first = a;
-    for (const PairedProducts::Pair& p : paired.pairs) {
+    for (const ace::PairedProducts::Pair& p : paired.pairs) {
         const bool square = p.a == p.b;
         pair_rows[static_cast<std::size_t>(p.a)].second.push_back(
             {flagged(p.b, p.conjugate), p.coefficient, square ? 2.0F : 1.0F});
@@ -84,15 +84,15 @@ PairedLists::PairedLists(const PairedProducts& paired)
 
     std::vector<std::vector<ChildTerm>> children(n);
     for (std::size_t i = 0; i < paired.nodes.size(); ++i) {
-        const PairedProducts::Node& node = paired.nodes[i];
+        const ace::PairedProducts::Node& node = paired.nodes[i];
         const auto child = static_cast<std::int32_t>(base + i);
         products.push_back({small(static_cast<std::size_t>(node.x)), flagged(node.y, node.conjugate)});
         // z = x y: dE/dx = g conj(y), dE/dy = g conj(x). z = x conj(y): dE/dx = g y, dE/dy = conj(g) x, which
         // is conj(g conj(x)).
-        children[static_cast<std::size_t>(node.x)].push_back({flagged(child, false),
-                                                              flagged(node.y, node.conjugate)});
-        children[static_cast<std::size_t>(node.y)].push_back({flagged(child, node.conjugate),
-                                                              flagged(node.x, false)});
+        children[static_cast<std::size_t>(node.x)].push_back(
+            {flagged(child, false), flagged(node.y, node.conjugate)});
+        children[static_cast<std::size_t>(node.y)].push_back(
+            {flagged(child, node.conjugate), flagged(node.x, false)});
     }
     const std::size_t n_levels = level_begin.empty() ? 0 : level_begin.size() - 1;
     for (std::size_t level = 0; level <= n_levels; ++level) {

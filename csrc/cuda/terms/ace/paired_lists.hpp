@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// PairedProducts as the threads of a block walk through them.
+// ace::PairedProducts as the threads of a block walk through them.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-#include "cuda/terms/ace/paired_products.hpp"
+#include "models/ace/paired_products.hpp"
 
 namespace tektite::cuda {
 
@@ -41,7 +41,7 @@ struct ChildTerm {
 };
 
 struct PairedLists {
-    explicit PairedLists(const PairedProducts& paired);
+    explicit PairedLists(const ace::PairedProducts& paired);
 
     std::int32_t n_base = 0, n_stored = 0;
     std::int32_t n_slots = 0;  ///< n_stored and those of further pieces

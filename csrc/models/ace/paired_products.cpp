@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "cuda/terms/ace/paired_products.hpp"
+#include "models/ace/paired_products.hpp"
 
 #include <algorithm>
 #include <map>
@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace tektite::cuda {
+namespace tektite::ace {
 
 namespace {
 
@@ -17,7 +17,7 @@ using Key = std::u16string;
 
 class Pairing {
 public:
-    Pairing(const ace::ProductGraph& graph, const ace::AtomicBase& base) : graph_(graph) {
+    Pairing(const ProductGraph& graph, const AtomicBase& base) : graph_(graph) {
         complex_.assign(static_cast<std::size_t>(base.size), 0);
         for (int s = 0; s < base.n_elements; ++s)
             for (int l = 0; l <= base.l_max; ++l) {
@@ -70,7 +70,7 @@ private:
             values[static_cast<std::size_t>(a)] = Key(1, static_cast<char16_t>(2 * a));
         std::size_t other = 0;
         std::int32_t coefficient = 0;
-        for (const ace::ProductGraph::Row& row : graph_.rows) {
+        for (const ProductGraph::Row& row : graph_.rows) {
             Key value = values[static_cast<std::size_t>(row.x)];
             if (row.y >= 0) {
                 const Key& y = values[static_cast<std::size_t>(row.y)];
@@ -231,7 +231,8 @@ private:
             return best.level;
         };
         int n_levels = 0;
-        for (std::size_t c = 0; c < candidates_.size(); ++c)  // splits_of() may add more, which are not stored
+        for (std::size_t c = 0; c < candidates_.size();
+             ++c)  // splits_of() may add more, which are not stored
             if (candidates_[c].stored)
                 n_levels = std::max(n_levels, level_of(level_of, Key(candidates_[c].key)));
         // The value stored is the conjugate of the key's where both parts' are.
@@ -279,7 +280,7 @@ private:
         return out;
     }
 
-    const ace::ProductGraph& graph_;
+    const ProductGraph& graph_;
     std::vector<char> complex_;  // [A] m > 0
     std::vector<Product> products_;
     std::map<Key, std::size_t> numbers_;
@@ -289,8 +290,8 @@ private:
 
 }  // namespace
 
-PairedProducts paired_products(const ace::ProductGraph& graph, const ace::AtomicBase& base) {
+PairedProducts paired_products(const ProductGraph& graph, const AtomicBase& base) {
     return Pairing(graph, base).pair();
 }
 
-}  // namespace tektite::cuda
+}  // namespace tektite::ace

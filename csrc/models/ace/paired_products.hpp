@@ -8,7 +8,7 @@
 
 #include "models/ace/product_graph.hpp"
 
-namespace tektite::cuda {
+namespace tektite::ace {
 
 /// rho_p = sum over pairs of c_p Re(z_a z_b) or c_p Re(z_a conj(z_b)), where z are the A and stored products
 /// of them: every product of the model is split into two stored ones.
@@ -40,6 +40,6 @@ struct PairedProducts {
 
 /// Stores few products: those that let the most others be split are taken first (greedy cover, by order of
 /// the products).
-PairedProducts paired_products(const ace::ProductGraph& graph, const ace::AtomicBase& base);
+PairedProducts paired_products(const ProductGraph& graph, const AtomicBase& base);
 
-}  // namespace tektite::cuda
+}  // namespace tektite::ace
