@@ -5,6 +5,7 @@
 
 #include "base/elements.hpp"
 #include "check.hpp"
+#include "instruction_sets.hpp"
 #include "models/ace/ace_potential.hpp"
 #include "models/ace/tables.hpp"
 #include "random_ace.hpp"
@@ -131,16 +132,10 @@ void check_model(std::mt19937& rng, const test::RandomAceOptions& options, doubl
     }
 
     // Every instruction set and number of threads gives the same; float is close.
-    for (const InstructionSet isa : {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512})
+    for (const InstructionSet isa : test::instruction_sets())
         for (const Precision precision : {Precision::real64, Precision::mixed}) {
-            Evaluation other;
-            try {
-                other = evaluate(*potential, s, {precision, isa, 1 + static_cast<int>(rng() % 3)});
-            } catch (const Error& error) {
-                check(error.code() == ErrorCode::unsupported && isa != InstructionSet::baseline,
-                      error.what());
-                continue;
-            }
+            const Evaluation other =
+                evaluate(*potential, s, {precision, isa, 1 + static_cast<int>(rng() % 3)});
             const double tolerance =
                 (precision == Precision::real64 ? 1e-12 : 5e-5) * std::max(scale, largest(e.forces));
             for (std::size_t k = 0; k < e.forces.size(); ++k)
@@ -176,15 +171,10 @@ void check_committee(std::mt19937& rng, const test::RandomAceOptions& options, d
                     p.committee.coefficients[(term * n_members + m) * n_density + d];
         energies.push_back(reference(member, s, potential->info().cutoff));
     }
-    for (const InstructionSet isa : {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512})
+    for (const InstructionSet isa : test::instruction_sets())
         for (const Precision precision : {Precision::real64, Precision::mixed}) {
-            std::vector<double> uncertainties;
-            try {
-                uncertainties = evaluate(*potential, s, {precision, isa, 2}, true).uncertainties;
-            } catch (const Error& error) {
-                check(error.code() == ErrorCode::unsupported, error.what());
-                continue;
-            }
+            const std::vector<double> uncertainties =
+                evaluate(*potential, s, {precision, isa, 2}, true).uncertainties;
             for (std::size_t i = 0; i < s.species.size(); ++i) {
                 double mean = 0.0, squares = 0.0, scale = 1.0;
                 for (const auto& member : energies) {

@@ -5,6 +5,7 @@
 #include "base/cpu.hpp"
 #include "check.hpp"
 #include "descriptors/ace_descriptor.hpp"
+#include "instruction_sets.hpp"
 #include "models/ace/ace_features.hpp"
 #include "random_ace.hpp"
 #include "tektite/neighbor_list.hpp"
@@ -178,16 +179,10 @@ int main() {
             const ace::Descriptor reference(bonds, basis);
             System s;
             fill(s, rng, 40, n_elements, reference.cutoff());
-            for (const InstructionSet isa :
-                 {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512})
-                try {
-                    const InstructionSet here = resolve_instruction_set(isa);
-                    for (const int n_groups : {1, 2}) {
-                        check_block<double>(rng, s, features, reference, here, n_groups);
-                        check_block<float>(rng, s, features, reference, here, n_groups);
-                    }
-                } catch (const Error& error) {
-                    check(error.code() == ErrorCode::unsupported, error.what());
+            for (const InstructionSet isa : test::instruction_sets())
+                for (const int n_groups : {1, 2}) {
+                    check_block<double>(rng, s, features, reference, isa, n_groups);
+                    check_block<float>(rng, s, features, reference, isa, n_groups);
                 }
         }
     }

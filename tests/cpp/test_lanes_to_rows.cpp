@@ -7,6 +7,7 @@
 #include "base/cpu.hpp"
 #include "check.hpp"
 #include "descriptors/lanes_to_rows.hpp"
+#include "instruction_sets.hpp"
 
 using namespace tektite;
 using namespace tektite::test;
@@ -52,13 +53,7 @@ void test_rows(InstructionSet isa, std::size_t n, std::size_t offset, std::size_
 }  // namespace
 
 int main() {
-    for (const InstructionSet isa :
-         {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512}) {
-        try {
-            resolve_instruction_set(isa);
-        } catch (const Error&) {
-            continue;  // not this processor's
-        }
+    for (const InstructionSet isa : instruction_sets()) {
         for (const std::size_t n :
              {0, 1, 3, 7, 8, 9, 15, 16, 17, 100, 127, 128, 129, 136, 255, 256, 257, 756})
             for (std::size_t offset = 0; offset < 8; ++offset)

@@ -11,8 +11,8 @@
 #include <tuple>
 #include <vector>
 
-#include "base/cpu.hpp"
 #include "check.hpp"
+#include "instruction_sets.hpp"
 #include "neighbors/edge_arrays.hpp"
 #include "tektite/neighbor_list.hpp"
 
@@ -207,21 +207,19 @@ System random_system() {
     }
 }
 
-std::vector<std::string> instruction_sets() {
-    std::vector<std::string> names = {"baseline"};
-    for (const auto& [name, isa] :
-         {std::pair{"avx2", InstructionSet::avx2}, std::pair{"avx512", InstructionSet::avx512}})
-        try {
-            resolve_instruction_set(isa);
-            names.emplace_back(name);
-        } catch (const Error&) {
-        }
+/// Their values of TEKTITE_ISA.
+std::vector<std::string> names_of_instruction_sets() {
+    std::vector<std::string> names;
+    for (const InstructionSet isa : test::instruction_sets())
+        names.emplace_back(isa == InstructionSet::avx512 ? "avx512"
+                           : isa == InstructionSet::avx2 ? "avx2"
+                                                         : "baseline");
     return names;
 }
 
 void test_random_systems() {
     NeighborList list;  // memory of the last system is used again
-    const std::vector<std::string> names = instruction_sets();
+    const std::vector<std::string> names = names_of_instruction_sets();
     std::size_t n_edges = 0;
     for (int k = 0; k < 4000; ++k) {
         const System system = random_system();
@@ -274,7 +272,7 @@ void test_large_system() {
         check(sorted(first) == brute_force(system, rows), "brute force differs in a large system");
 
         // The list is the same, in the same order, whatever computes it.
-        for (const std::string& name : instruction_sets())
+        for (const std::string& name : names_of_instruction_sets())
             for (const int n_threads : {1, 2, 5}) {
                 setenv("TEKTITE_ISA", name.c_str(), 1);
                 list.build(system.positions, system.box, system.cutoff, n_threads);
@@ -332,7 +330,7 @@ void test_close_to_the_cutoff() {
             for (double x : direction)
                 system.positions.push_back(offset + 6 * x / length * (1 + uniform(-1e-7, 1e-7)));
         }
-        for (const std::string& name : instruction_sets()) {
+        for (const std::string& name : names_of_instruction_sets()) {
             setenv("TEKTITE_ISA", name.c_str(), 1);
             NeighborList list;
             list.build(system.positions, system.box, system.cutoff);

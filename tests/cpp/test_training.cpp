@@ -4,6 +4,7 @@
 
 #include "basis/spherical_harmonics.hpp"
 #include "check.hpp"
+#include "instruction_sets.hpp"
 #include "models/ace/training/kernels/embedding_derivatives.hpp"
 #include "models/ace/training/trainable_ace.hpp"
 #include "random_ace.hpp"
@@ -132,16 +133,9 @@ void test_gradient(std::mt19937& rng, int n_elements, int n_density, const std::
         for (double& x : *list) x = uniform(rng);
 
     std::vector<double> start, first_gradient, first_forces;
-    for (const InstructionSet isa : {InstructionSet::automatic, InstructionSet::baseline,
-                                     InstructionSet::avx2, InstructionSet::avx512}) {
-        std::unique_ptr<training::TrainableAce> ace;
-        try {
-            ace = std::make_unique<training::TrainableAce>(model.basis, model.bonds, model.embeddings, false,
-                                                           isa);
-        } catch (const Error& error) {
-            check(error.code() == ErrorCode::unsupported, error.what());
-            continue;
-        }
+    for (const InstructionSet isa : test::instruction_sets()) {
+        const auto ace =
+            std::make_unique<training::TrainableAce>(model.basis, model.bonds, model.embeddings, false, isa);
         const training::ParameterLayout& layout = ace->layout();
         if (start.empty()) {
             start.assign(ace->parameters().begin(), ace->parameters().end());
