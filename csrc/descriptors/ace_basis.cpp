@@ -171,7 +171,9 @@ void check_bonds(std::span<const Bond> bonds, const Basis& basis) {
             const Bond& bond = bonds[static_cast<std::size_t>(product.center) * n +
                                      static_cast<std::size_t>(factor.species)];
             if (factor.n >= (product.factors.size() == 1 ? bond.n_base : bond.n_max) || factor.l > bond.l_max)
-                fail("a bond has fewer radial functions than the basis uses");
+                fail("the bond of elements " + std::to_string(product.center) + " and " +
+                     std::to_string(factor.species) + " has too few radial functions for n = " +
+                     std::to_string(factor.n) + ", l = " + std::to_string(factor.l));
         }
 }
 

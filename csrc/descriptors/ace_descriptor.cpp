@@ -12,7 +12,6 @@
 #include "base/cpu.hpp"
 #include "base/kernels_for.hpp"
 #include "basis/ace_radial.hpp"
-#include "basis/radial_polynomial.hpp"
 
 namespace tektite::ace {
 
@@ -50,17 +49,8 @@ Descriptor::Descriptor(std::vector<Bond> bonds, std::shared_ptr<const Basis> bas
       basis_(std::move(basis)),
       kernel_(kernels_for<DesignKernel>(resolve_instruction_set(InstructionSet::automatic))) {
     const auto n_elements = static_cast<std::size_t>(basis_->n_elements());
-    if (bonds_.size() != n_elements * n_elements)
-        fail("needs " + std::to_string(n_elements * n_elements) + " bonds, got " +
-             std::to_string(bonds_.size()));
-    for (const Bond& bond : bonds_) {
-        const auto size = static_cast<std::size_t>(bond.n_max) * static_cast<std::size_t>(bond.l_max + 1) *
-                          static_cast<std::size_t>(bond.n_base);
-        if (bond.coefficients.size() != size) fail("a bond has coefficients of a wrong size");
-        if (!(bond.cutoff > 0.0)) fail("a bond has no cutoff");
-        if (bond.basis == "Polynomial") check_polynomial_radial_basis(bond.parameters, bond.cutoff);
-        cutoff_ = std::max(cutoff_, bond.cutoff);
-    }
+    check_bonds(bonds_, *basis_);
+    for (const Bond& bond : bonds_) cutoff_ = std::max(cutoff_, bond.cutoff);
     for (const Coupling& c : basis_->couplings()) {
         coupling_m_.emplace_back(c.m.begin(), c.m.end());
         auto& transposed = coupling_coefficients_.emplace_back();
@@ -112,10 +102,6 @@ void Descriptor::prepare_element(int center) {
     for (auto& [shell, index] : shells) {
         const auto [species, is_r, n, l] = shell;
         const auto s = static_cast<std::size_t>(species);
-        const Bond& bond = bonds_[static_cast<std::size_t>(center * n_elements + species)];
-        if (is_r ? n >= bond.n_max || l > bond.l_max : n >= bond.n_base)
-            fail("the bond of elements " + std::to_string(center) + " and " + std::to_string(species) +
-                 " has too few radial functions for n = " + std::to_string(n) + ", l = " + std::to_string(l));
         while (element.shell_begin.size() <= s)
             element.shell_begin.push_back(static_cast<std::int32_t>(element.shell_l.size()));
         index = static_cast<std::int32_t>(element.shell_l.size());

@@ -2,7 +2,6 @@
 // ACE as a block descriptor: against the descriptor of fits, finite differences, instruction sets.
 #include <random>
 
-#include "base/cpu.hpp"
 #include "check.hpp"
 #include "descriptors/ace_descriptor.hpp"
 #include "instruction_sets.hpp"

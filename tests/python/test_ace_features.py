@@ -157,7 +157,10 @@ def test_damaged_files_are_refused() -> None:
         ({"n_max": [6, 4.5]}, "n_max"),
         ({"l_max": []}, "l_max"),
         ({"l_max": [0, 3, 2]}, "l_max has 3 values"),
-        ({"n_max": [6, 40, 3, 2], "max_degree": [50, 50, 4, 3]}, "fewer radial functions"),
+        (
+            {"n_max": [6, 40, 3, 2], "max_degree": [50, 50, 4, 3]},
+            "too few radial functions for n = 4, l = 0",
+        ),
         ({"max_degree": [5]}, "max_degree has 1 values"),
         ({"bonds": []}, "bonds"),
         ({"kind": "acsf"}, "acsf"),
