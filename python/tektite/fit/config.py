@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -11,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tektite.fit.base_config import BaseFitConfig, Pairs
 from tektite.fit.config_file import place
-from tektite.fit.loss_config import LossConfig
+from tektite.fit.loss_config import LossConfig, WeightedByLoss
 from tektite.fit.section import Section
 from tektite.fit.training_config import TrainingConfig
 
@@ -220,7 +219,7 @@ class AceConfig(Section):
         return self.model_copy(update={"training": training})
 
 
-class FitConfig(AceConfig, BaseFitConfig):
+class FitConfig(AceConfig, WeightedByLoss, BaseFitConfig):
     """Configuration of `tektite fit`. Relative paths are relative to the configuration file."""
 
     family: Literal["ace"] = Field(
@@ -229,16 +228,6 @@ class FitConfig(AceConfig, BaseFitConfig):
         "[`average`](average.md) have keys of their own.",
     )
     loss: LossConfig = Field(LossConfig(), description="See below.")
-
-    @property
-    def group_settings(self) -> tuple[str, Collection[str]]:
-        """See `BaseFitConfig`."""
-        return "loss.groups", self.loss.groups
-
-    @property
-    def frame_keys(self) -> Collection[str]:
-        """See `BaseFitConfig`."""
-        return self.loss.weighting.frame_keys
 
     def without_extras(self) -> FitConfig:
         """See `BaseFitConfig`."""

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -67,3 +68,20 @@ class LossConfig(Section):
         description="Energies and virials are divided by √n (errors of extensive, independent "
         "contributions) or by n (errors per atom).",
     )
+
+
+class WeightedByLoss:
+    """What `BaseFitConfig` asks of a family, for those with a section `loss`."""
+
+    if TYPE_CHECKING:
+        loss: LossConfig
+
+    @property
+    def group_settings(self) -> tuple[str, Collection[str]]:
+        """See `BaseFitConfig`."""
+        return "loss.groups", self.loss.groups
+
+    @property
+    def frame_keys(self) -> Collection[str]:
+        """See `BaseFitConfig`."""
+        return self.loss.weighting.frame_keys

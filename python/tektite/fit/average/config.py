@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,10 +10,10 @@ from pydantic import Field
 
 from tektite.fit.base_config import BaseFitConfig
 from tektite.fit.config import AceConfig, FitConfig
-from tektite.fit.loss_config import LossConfig
+from tektite.fit.loss_config import LossConfig, WeightedByLoss
 
 
-class AverageFitConfig(BaseFitConfig):
+class AverageFitConfig(WeightedByLoss, BaseFitConfig):
     """Configuration of the mean of several ACE models, all fitted to the same data."""
 
     family: Literal["average"] = Field("average", description="Family of the model.")
@@ -26,16 +25,6 @@ class AverageFitConfig(BaseFitConfig):
         "`prior`, `regression`, `committee` and `training` of [linear and non-linear "
         "ACE](fitting.md#all-keys).",
     )
-
-    @property
-    def group_settings(self) -> tuple[str, Collection[str]]:
-        """See `BaseFitConfig`."""
-        return "loss.groups", self.loss.groups
-
-    @property
-    def frame_keys(self) -> Collection[str]:
-        """See `BaseFitConfig`."""
-        return self.loss.weighting.frame_keys
 
     def without_extras(self) -> AverageFitConfig:
         """See `BaseFitConfig`."""

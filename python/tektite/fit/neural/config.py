@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from tektite.fit.base_config import BaseFitConfig
 from tektite.fit.config import BasisConfig, RadialConfig
-from tektite.fit.loss_config import LossConfig
+from tektite.fit.loss_config import LossConfig, WeightedByLoss
 from tektite.fit.section import Section
 
 
@@ -90,7 +89,7 @@ class OptimiserConfig(Section):
     )
 
 
-class NeuralFitConfig(BaseFitConfig):
+class NeuralFitConfig(WeightedByLoss, BaseFitConfig):
     """Configuration of `tektite fit` with `family: neural`.
 
     Needs torch (`pip install tektite[train]`); the model runs without.
@@ -109,16 +108,6 @@ class NeuralFitConfig(BaseFitConfig):
     network: NetworkConfig = Field(NetworkConfig(), description="See below.")
     loss: LossConfig = Field(LossConfig(), description="See below.")
     optimiser: OptimiserConfig = Field(OptimiserConfig(), description="See below.")
-
-    @property
-    def group_settings(self) -> tuple[str, Collection[str]]:
-        """See `BaseFitConfig`."""
-        return "loss.groups", self.loss.groups
-
-    @property
-    def frame_keys(self) -> Collection[str]:
-        """See `BaseFitConfig`."""
-        return self.loss.weighting.frame_keys
 
     @model_validator(mode="after")
     def _sections_of_the_descriptor(self) -> NeuralFitConfig:
