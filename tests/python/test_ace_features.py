@@ -12,6 +12,7 @@ import yaml
 from ase import Atoms
 
 import tektite
+from device_libraries import library
 from fit_data import (
     CLOSEST,
     NEAREST,
@@ -23,6 +24,7 @@ from fit_data import (
     teacher,
     write_frames,
 )
+from tektite import modelfile
 from tektite.errors import ModelFileError, UnknownSpeciesError
 from tektite.fit.dataset import Distances
 from tektite.fit.families import run_config
@@ -68,6 +70,31 @@ def test_features_are_the_functions_of_the_linear_model(elements: list[str]) -> 
         np.testing.assert_allclose(rows, expected, atol=1e-8 * np.abs(expected).max())
     with pytest.raises(UnknownSpeciesError, match="atom 0 is Ge"):
         ace.features(Atoms("Ge"))
+
+
+@pytest.mark.parametrize("elements", [["Si"], ["O", "Si"]])
+def test_networks_on_a_device(
+    elements: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernels of a device, with the host in its place, against the CPU."""
+    monkeypatch.setenv("TEKTITE_CUDA_LIBRARY", library("host executor"))
+    ace, _ = make(elements)
+    readout, _ = neural(ace)
+    isolated = np.arange(len(elements)) - 1.0
+    contents = neural_contents(ace, [readout], [7, 5], "silu", isolated)
+    model = modelfile.write(tmp_path / "model.mlip", *contents)
+    frames = silicon_structures(3) if elements == ["Si"] else mixed_structures(elements, 3)
+    reference = model.make_evaluator(threads=1)
+    for precision, tolerance in (("double", 1e-10), ("mixed", 2e-5)):
+        evaluator = model.to("cuda").make_evaluator(precision)
+        for atoms in [*frames, Atoms("Si")]:
+            system = (atoms.numbers, atoms.positions, atoms.cell.array, atoms.pbc)
+            device, cpu = (e.evaluate(*system, stresses=True) for e in (evaluator, reference))
+            assert device.keys() == cpu.keys()
+            for name, value in cpu.items():
+                scale = tolerance * (1 + np.abs(value).max(initial=0))
+                np.testing.assert_allclose(device[name], value, rtol=0, atol=scale, err_msg=name)
+    assert device["energy"] == cpu["energy"]  # of an atom alone: exactly
 
 
 @pytest.mark.parametrize("elements", [["Si"], ["O", "Si"]])

@@ -30,6 +30,9 @@ public:
     [[nodiscard]] int n_features() const override { return basis_->n_functions() / basis_->n_elements(); }
     /// The largest over the centres.
     [[nodiscard]] const std::vector<double>& cutoffs() const override { return cutoffs_; }
+    /// In the precision T: double or float.
+    template <typename T>
+    [[nodiscard]] const FeatureTables<T>& tables() const;
     [[nodiscard]] std::unique_ptr<BlockDescriptor<double>> make_double(InstructionSet isa) const override;
     [[nodiscard]] std::unique_ptr<BlockDescriptor<float>> make_float(InstructionSet isa) const override;
 
@@ -40,5 +43,10 @@ private:
     std::shared_ptr<const FeatureTables<double>> double_tables_;
     std::shared_ptr<const FeatureTables<float>> float_tables_;
 };
+
+template <>
+const FeatureTables<double>& Features::tables<double>() const;
+template <>
+const FeatureTables<float>& Features::tables<float>() const;
 
 }  // namespace tektite::ace

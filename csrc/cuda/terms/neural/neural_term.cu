@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "cuda/terms/ace/feature_stage.hpp"
+#include "cuda/terms/descriptor_stage.hpp"
 #include "cuda/terms/neural/neural_term.hpp"
 #include "cuda/terms/soap/soap_stage.hpp"
 #include "descriptors/power_spectrum.hpp"
@@ -28,6 +30,40 @@ struct ClearGradients {
         }
     }
 };
+
+/// A power spectrum.
+template <typename T>
+class SoapDescriptor final : public DescriptorStage<T> {
+public:
+    SoapDescriptor(Context& context, Tables& tables, const PowerSpectrum& descriptor) : context_(&context) {
+        stage_.emplace_back(context, tables, descriptor);
+    }
+    [[nodiscard]] int n_features() const override { return stage_[0].n_features(); }
+    void lay_out(Arena& arena, std::int64_t stride, int most_edges) override {
+        SoapStage<T>::lay_out(arena, stage_, stride, most_edges, scratch_);
+        this->features_ = scratch_.features;
+        this->adjoint_ = scratch_.rounded;
+    }
+    void forward(const EdgeChunk& chunk) const override { stage_[0].forward(chunk, scratch_); }
+    void backward(const EdgeChunk& chunk) const override {
+        launch(*context_, chunk.n_centers, ClearGradients{chunk});
+        stage_[0].backward(chunk, scratch_);
+    }
+
+private:
+    Context* context_;
+    std::vector<SoapStage<T>> stage_;  // one
+    SoapScratch<T> scratch_{};
+};
+
+template <typename T>
+std::unique_ptr<DescriptorStage<T>> make_stage(Context& context, Tables& tables,
+                                               const Descriptor& descriptor) {
+    if (const auto* soap = dynamic_cast<const PowerSpectrum*>(&descriptor))
+        return std::make_unique<SoapDescriptor<T>>(context, tables, *soap);
+    return std::make_unique<AceFeatureStage<T>>(context, tables,
+                                                dynamic_cast<const ace::Features&>(descriptor));
+}
 
 /// What the networks of all members give for the features of a centre, and
 /// dE/dfeature of their mean. Threads: n_centers. With N weights of all
@@ -78,7 +114,7 @@ public:
           tables_(context),
           isolated_energies_(parameters.info.isolated_energies),
           n_members_(static_cast<int>(parameters.networks.size() / isolated_energies_.size())) {
-        soap_.emplace_back(context, tables_, dynamic_cast<const PowerSpectrum&>(*parameters.descriptor));
+        descriptor_ = make_stage<T>(context, tables_, *parameters.descriptor);
         const std::size_t n_elements = isolated_energies_.size();
         for (std::size_t e = 0; e < n_elements; ++e) {
             std::vector<neural::NetworkView<T>> views;
@@ -92,20 +128,19 @@ public:
 
     void lay_out(Arena& arena, std::int64_t stride, int most_edges) override {
         const auto n = static_cast<std::size_t>(stride);
-        SoapStage<T>::lay_out(arena, soap_, stride, most_edges, soap_scratch_);
+        descriptor_->lay_out(arena, stride, most_edges);
         scratch_ = arena.take<T>(scratch_size_ * n);
         outputs_ = arena.take<double>(static_cast<std::size_t>(n_members_) * n);
     }
 
     void compute(const EdgeChunk& chunk, double* energies, double* uncertainties) override {
         const auto center = static_cast<std::size_t>(chunk.center_species);
-        launch(context_, chunk.n_centers, ClearGradients{chunk});
-        soap_[0].forward(chunk, soap_scratch_);
+        descriptor_->forward(chunk);
         launch(context_, chunk.n_centers,
-               EvaluateNetworks<T>{chunk.stride, networks_[center], n_members_, soap_[0].n_features(),
-                                   isolated_energies_[center], alone_[center], soap_scratch_.features,
-                                   soap_scratch_.rounded, scratch_, outputs_, energies, uncertainties});
-        soap_[0].backward(chunk, soap_scratch_);
+               EvaluateNetworks<T>{chunk.stride, networks_[center], n_members_, descriptor_->n_features(),
+                                   isolated_energies_[center], alone_[center], descriptor_->features(),
+                                   descriptor_->adjoint(), scratch_, outputs_, energies, uncertainties});
+        descriptor_->backward(chunk);
     }
 
 private:
@@ -160,10 +195,9 @@ private:
     std::vector<double> isolated_energies_;
     int n_members_;
     std::size_t scratch_size_ = 0;
-    std::vector<SoapStage<T>> soap_;                       // one
+    std::unique_ptr<DescriptorStage<T>> descriptor_;
     std::vector<const neural::NetworkView<T>*> networks_;  // [n_elements] of [n_members]
     std::vector<const double*> alone_;                     // [n_elements] of [n_members]
-    SoapScratch<T> soap_scratch_{};
     T* scratch_ = nullptr;
     double* outputs_ = nullptr;
 };
@@ -194,11 +228,12 @@ private:
 std::unique_ptr<Term> make_neural_term(const ModelFile& file, const std::string& prefix,
                                        const nlohmann::json& metadata) {
     neural::Parameters parameters = neural::read_parameters(file, prefix, metadata);
-    if (dynamic_cast<const PowerSpectrum*>(parameters.descriptor.get()) == nullptr)
+    const Descriptor* descriptor = parameters.descriptor.get();
+    if (dynamic_cast<const PowerSpectrum*>(descriptor) == nullptr &&
+        dynamic_cast<const ace::Features*>(descriptor) == nullptr)
         throw Error(ErrorCode::unsupported, file.path +
-                                                ": networks whose descriptor is not SOAP do not "
-                                                "run on a device yet: run the "
-                                                "model on the CPU");
+                                                ": networks whose descriptor is neither SOAP nor ACE do not "
+                                                "run on a device yet: run the model on the CPU");
     return std::make_unique<NeuralTerm>(std::move(parameters));
 }
 

@@ -128,7 +128,7 @@ struct NoCoefficientGradient {
 };
 
 /// adjoints: zeroed before; on return those of A are complete. dE_drho: [n_density][lanes]; or, with ND = -1,
-/// derivatives with respect to every product, [n_coefficients][lanes], instead of densities.
+/// derivatives with respect to every product, [n_coefficients][W], instead of densities.
 /// coefficient_gradient: told the factors of every product, see training/kernels/coefficient_gradient.hpp.
 template <int ND, typename V, typename T, typename CoefficientGradient = NoCoefficientGradient,
           typename Stride = OwnStride<V, T>>
@@ -145,7 +145,7 @@ TEKTITE_NOINLINE TEKTITE_HOST_DEVICE void backward_products(const CenterView<T>&
         for (int p = 0; p < n_density; ++p) d[p] = load<V>(dE_drho + p * lanes);
     const auto derivative = [&](const T* c) TEKTITE_INLINE_LAMBDA {
         if constexpr (ND < 0) {
-            return load<V>(dE_drho + (c - center.coefficients) * lanes);
+            return load<V>(dE_drho + static_cast<std::size_t>(c - center.coefficients) * W);
         } else {
             V w = c[0] * d[0];
             for (int p = 1; p < n_density; ++p) w += c[p] * d[p];
