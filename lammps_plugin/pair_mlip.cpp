@@ -140,6 +140,7 @@ void PairMLIP::compute(int eflag, int vflag) {
         const bool evaluated = n_all > 0 && center_sets_[0].n_centers > 0 && center_sets_[0].factor != 0.0;
         remember_and_warn(list_is_new_ && evaluated ? closest_on_device() : ClosePair());
     }
+    if (settings_.on_device) warn_beyond_skin();
 
     if (!newton) {
         reverse(targets.forces, 3, false);
@@ -178,8 +179,12 @@ void PairMLIP::update_center_sets() {
         if (is_seen(type) && std::find(factors.begin(), factors.end(), scale_[type][type]) == factors.end())
             factors.push_back(scale_[type][type]);
     if (settings_.on_device) {
-        if (factors.size() > 1)
-            error->all(FLERR, "Pair style mlip: with device cuda all types must have the same scale");
+        center_factors_.clear();
+        if (factors.size() > 1) {
+            for (int i = 0; i < atom->nlocal; ++i)
+                center_factors_.push_back(scale_[atom->type[i]][atom->type[i]]);
+            factors[0] = 1.0;
+        }
         center_sets_.push_back({factors[0] * energy_unit_, nullptr, atom->nlocal});
         return;
     }
@@ -263,6 +268,7 @@ tektite_status PairMLIP::ask_engine(const CenterSet& set, const tektite_results&
         cluster.n_centers = set.n_centers;
         cluster.skin = neighbor->skin;
         cluster.list_number = list_number_;
+        if (!center_factors_.empty()) cluster.center_factors = center_factors_.data();
         return tektite_evaluate_open(evaluator_.get(), &cluster, &results);
     }
     tektite_cluster cluster{};

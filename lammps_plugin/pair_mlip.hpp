@@ -101,6 +101,7 @@ private:
     [[nodiscard]] std::string why_no_device();
     void refuse_what_needs_a_list();
     void update_list_number();
+    void warn_beyond_skin();
     [[nodiscard]] ClosePair closest_on_device();
     void print_device_memory();
 
@@ -154,6 +155,8 @@ private:
 
     // On a device.
     std::int64_t list_number_ = 0;
+    std::vector<double> center_factors_;  // [nlocal] where types have different scales
+    bool warned_beyond_skin_ = false;
     bool list_is_new_ = false;
     std::vector<char> is_mapped_;  // [n_types + 1]^2: hybrid gave us the pair of types
     std::string device_summary_, printed_memory_;

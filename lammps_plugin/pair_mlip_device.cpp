@@ -106,6 +106,24 @@ void PairMLIP::update_list_number() {
     if (list_is_new_) ++list_number_;
 }
 
+/// Once: LAMMPS makes lists when `neigh_modify` allows it, which may be too late.
+void PairMLIP::warn_beyond_skin() {
+    if (warned_beyond_skin_ || list_is_new_ || atom->nlocal + atom->nghost == 0 ||
+        center_sets_[0].n_centers == 0 || center_sets_[0].factor == 0.0)
+        return;
+    std::int64_t beyond = -1;
+    const tektite_status status = tektite_atom_beyond_skin(evaluator_.get(), &beyond);
+    if (status != 0) stop_for_engine(status);
+    if (beyond < 0) return;
+    warned_beyond_skin_ = true;
+    error->warning(
+        FLERR,
+        "Pair style mlip: atom {} has moved more than half of the skin since the neighbor list was "
+        "made, so pairs may have been missed: neigh_modify every 1 delay 0 check yes, or a larger "
+        "skin",
+        atom->tag_enable != 0 ? atom->tag[beyond] : static_cast<tagint>(beyond));
+}
+
 /// After an evaluation: the pair that is furthest below its smallest distance in the training data, if any
 /// is.
 ClosePair PairMLIP::closest_on_device() {

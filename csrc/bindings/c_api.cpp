@@ -105,6 +105,8 @@ tektite::OpenCluster make_open_cluster(const tektite_open_cluster& c) {
     }
     cluster.skin = c.skin;
     cluster.list_number = c.list_number;
+    if (c.center_factors != nullptr)
+        cluster.center_factors = values(c.center_factors, c.n_centers, "tektite_open_cluster.center_factors");
     return cluster;
 }
 
@@ -296,6 +298,15 @@ tektite_status tektite_closest_pairs(tektite_evaluator* evaluator, double* dista
             throw Error(ErrorCode::unsupported, "tektite_closest_pairs: the model is not on a device");
         const std::size_t n = evaluator->on_device->info().elements.size();
         evaluator->on_device->closest_pairs(*evaluator->workspace, {distances, n * n}, {centers, n * n});
+    });
+}
+
+tektite_status tektite_atom_beyond_skin(tektite_evaluator* evaluator, int64_t* atom) {
+    return guarded([&] {
+        require(evaluator != nullptr && atom != nullptr, "tektite_atom_beyond_skin: an argument is NULL");
+        if (!evaluator->on_device)
+            throw Error(ErrorCode::unsupported, "tektite_atom_beyond_skin: the model is not on a device");
+        *atom = evaluator->on_device->atom_beyond_skin(*evaluator->workspace);
     });
 }
 

@@ -113,6 +113,7 @@ tektite_status evaluate_open(tektite_cuda_workspace* workspace, const tektite_cu
         for (std::size_t d = 0; d < 3; ++d) cluster.box.periodic[d] = c->periodic[d] != 0;
         cluster.skin = c->skin;
         cluster.list_number = c->list_number;
+        if (c->center_factors != nullptr) cluster.center_factors = values(c->center_factors, c->n_centers);
         workspace->evaluator->evaluate(cluster, make_results(*results, cluster.n_atoms()));
     });
 }
@@ -148,6 +149,13 @@ tektite_status closest_pairs(tektite_cuda_workspace* workspace, double* distance
     });
 }
 
+tektite_status atom_beyond_skin(const tektite_cuda_workspace* workspace, int64_t* atom) {
+    return guarded([&] {
+        require(workspace != nullptr && atom != nullptr, "atom_beyond_skin: an argument is NULL");
+        *atom = workspace->evaluator->atom_beyond_skin();
+    });
+}
+
 }  // namespace
 
 extern "C" const tektite_cuda_function_table* tektite_cuda_functions(int interface_version) {
@@ -164,6 +172,7 @@ extern "C" const tektite_cuda_function_table* tektite_cuda_functions(int interfa
                                                    workspace_memory,
                                                    evaluate_open,
                                                    evaluate_cluster,
-                                                   closest_pairs};
+                                                   closest_pairs,
+                                                   atom_beyond_skin};
     return interface_version == TEKTITE_CUDA_INTERFACE_VERSION ? &table : nullptr;
 }

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything below changes. */
-#define TEKTITE_CUDA_INTERFACE_VERSION 2
+#define TEKTITE_CUDA_INTERFACE_VERSION 3
 
 typedef struct tektite_cuda_model tektite_cuda_model;
 typedef struct tektite_cuda_workspace tektite_cuda_workspace;
@@ -64,6 +64,8 @@ typedef struct {
                                        const tektite_results* results);
     /* See tektite::DevicePotential::closest_pairs. [n_elements][n_elements] each. */
     tektite_status (*closest_pairs)(tektite_cuda_workspace* workspace, double* distances, int32_t* centers);
+    /* See tektite::DevicePotential::atom_beyond_skin. */
+    tektite_status (*atom_beyond_skin)(const tektite_cuda_workspace* workspace, int64_t* atom);
 } tektite_cuda_function_table;
 
 /* The table, or NULL if the library does not speak this version of the interface. The type of the one symbol

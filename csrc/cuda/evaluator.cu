@@ -18,11 +18,15 @@ struct AddToRows {
     std::int64_t first_row;
     const double *energies, *uncertainties;  // uncertainties may be null
     double *row_energies, *row_variances;
+    const std::int32_t* centers;
+    const double* factors;  // [atom] or null
 
     TEKTITE_HOST_DEVICE void operator()(std::int64_t thread) const {
-        row_energies[first_row + thread] += energies[thread];
-        if (uncertainties != nullptr)
-            row_variances[first_row + thread] += uncertainties[thread] * uncertainties[thread];
+        const double factor = factors != nullptr ? factors[centers[first_row + thread]] : 1.0;
+        row_energies[first_row + thread] += factor * energies[thread];
+        if (uncertainties == nullptr) return;
+        const double deviation = factor * uncertainties[thread];
+        row_variances[first_row + thread] += deviation * deviation;
     }
 };
 
@@ -79,7 +83,8 @@ Evaluator::Evaluator(std::shared_ptr<const DeviceModel> model, Precision precisi
       atom_virials_(context_),
       halved_(context_),
       sums_(context_),
-      problems_(context_) {
+      problems_(context_),
+      center_factors_(context_) {
     scratch_limit_ = model_->options.scratch_bytes;
     if (scratch_limit_ < 0)
         throw Error(ErrorCode::invalid_argument, "DeviceOptions::scratch_bytes is negative");
@@ -159,6 +164,7 @@ void Evaluator::compute_term(TermState& term, const Wanted& wanted) {
     if (!wanted.uncertainties || !term.has_uncertainty) uncertainties = nullptr;
     if (!wanted.virial) virials = nullptr;
     const EdgeRows rows = list_.rows();
+    const double* factors = has_factors_ ? center_factors_.data() : nullptr;
     for (std::size_t s = 0; s < model_->elements.size(); ++s) {
         if (term.species[s] < 0) continue;
         chunk.center_species = term.species[s];
@@ -173,11 +179,12 @@ void Evaluator::compute_term(TermState& term, const Wanted& wanted) {
                                problems_.data()});
             term.kernel->compute(chunk, energies, uncertainties);
             launch(context_, chunk.n_centers,
-                   AddToRows{first, energies, uncertainties, row_energies_.data(), row_variances_.data()});
+                   AddToRows{first, energies, uncertainties, row_energies_.data(), row_variances_.data(),
+                             rows.centers, factors});
             if (!wanted.gradients()) continue;
             launch(context_, chunk.n_centers,
                    ScatterEdges{rows, chunk, wanted.forces, wanted.atom_virials, wanted.atom_virials_halved,
-                                virials});
+                                virials, factors});
             if (virials != nullptr)
                 algorithms_.add_sums(virials, stride, chunk.n_centers, 9, sums_.data() + 1);
         }
@@ -243,6 +250,7 @@ void Evaluator::compute(const Results& results) {
 void Evaluator::check_problems() {
     Problems found;
     context_.download(&found, problems_.data(), sizeof found);
+    beyond_skin_ = found.beyond_skin == Problems::none ? -1 : found.beyond_skin;
     if (found.position_not_finite != Problems::none)
         throw Error(ErrorCode::not_finite, "the position of atom " +
                                                std::to_string(found.position_not_finite) +
@@ -295,11 +303,21 @@ void Evaluator::run(std::size_t n_atoms, const Results& results, Update&& update
 }
 
 void Evaluator::evaluate(const OpenCluster& cluster, const Results& results) {
-    run(cluster.n_atoms(), results, [&] { list_.update(cluster, model_->cutoffs, problems_.data()); });
+    run(cluster.n_atoms(), results, [&] {
+        list_.update(cluster, model_->cutoffs, problems_.data());
+        has_factors_ = !cluster.center_factors.empty();
+        if (!has_factors_) return;
+        if (static_cast<std::int64_t>(cluster.center_factors.size()) != cluster.n_centers)
+            throw Error(ErrorCode::invalid_argument, "center_factors does not have n_centers values");
+        center_factors_.upload(cluster.center_factors.data(), cluster.center_factors.size());
+    });
 }
 
 void Evaluator::evaluate(const Cluster& cluster, const Results& results) {
-    run(cluster.n_atoms(), results, [&] { list_.update(cluster, model_->cutoffs); });
+    run(cluster.n_atoms(), results, [&] {
+        list_.update(cluster, model_->cutoffs);
+        has_factors_ = false;
+    });
 }
 
 void Evaluator::closest_pairs(std::span<double> distances, std::span<std::int32_t> centers) {

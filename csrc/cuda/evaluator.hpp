@@ -42,6 +42,9 @@ public:
     /// As DevicePotential::closest_pairs().
     void closest_pairs(std::span<double> distances, std::span<std::int32_t> centers);
 
+    /// As DevicePotential::atom_beyond_skin().
+    [[nodiscard]] std::int64_t atom_beyond_skin() const { return beyond_skin_; }
+
     [[nodiscard]] std::string description() const;
     [[nodiscard]] std::size_t n_elements() const { return model_->elements.size(); }
     [[nodiscard]] std::size_t memory() const { return context_.memory(); }
@@ -75,7 +78,9 @@ private:
     DeviceArray<std::byte> scratch_;
     DeviceArray<double> row_energies_, row_variances_, forces_, atom_values_, atom_virials_, halved_, sums_;
     DeviceArray<Problems> problems_;
-    std::int64_t scratch_limit_ = 0, n_chunks_ = 0;
+    DeviceArray<double> center_factors_;
+    std::int64_t scratch_limit_ = 0, n_chunks_ = 0, beyond_skin_ = -1;
+    bool has_factors_ = false;
 };
 
 }  // namespace tektite::cuda

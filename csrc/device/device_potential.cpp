@@ -133,6 +133,14 @@ public:
         }
         c.skin = cluster.skin;
         c.list_number = cluster.list_number;
+        if (!cluster.center_factors.empty()) {
+            if (static_cast<std::int64_t>(cluster.center_factors.size()) != cluster.n_centers)
+                throw Error(ErrorCode::invalid_argument, "OpenCluster::center_factors has " +
+                                                             std::to_string(cluster.center_factors.size()) +
+                                                             " values, expected " +
+                                                             std::to_string(cluster.n_centers));
+            c.center_factors = cluster.center_factors.data();
+        }
         const tektite_results r = plain(results, n_atoms);
         require_success(library_, library_.evaluate_open(handle_of(workspace), &c, &r));
     }
@@ -146,6 +154,12 @@ public:
                                                          std::to_string(info_.elements.size()) + " elements");
         require_success(library_,
                         library_.closest_pairs(handle_of(workspace), distances.data(), centers.data()));
+    }
+
+    [[nodiscard]] std::int64_t atom_beyond_skin(Workspace& workspace) const override {
+        std::int64_t atom = -1;
+        require_success(library_, library_.atom_beyond_skin(handle_of(workspace), &atom));
+        return atom;
     }
 
 private:

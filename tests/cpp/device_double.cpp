@@ -9,6 +9,8 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,8 @@ struct tektite_cuda_workspace {
     std::int64_t list_number = 0, n_atoms = -1, n_centers = -1;
     std::vector<std::int32_t> centers, species;
     std::vector<double> positions;  // of the last evaluation
+    std::vector<double> made_at;    // positions when the list was made
+    std::int64_t beyond_skin = -1;
 };
 
 namespace {
@@ -91,6 +95,55 @@ void fail_if_asked_to() {
     if (should("device-lost")) throw Error(ErrorCode::internal, "the device failed: launch failure");
 }
 
+/// The first atom that has moved further than a distance, -1: none.
+std::int64_t first_beyond(const tektite_cuda_workspace& w, double distance) {
+    for (std::size_t i = 0; i < w.made_at.size() / 3; ++i) {
+        double r2 = 0;
+        for (std::size_t k = 3 * i; k < 3 * i + 3; ++k)
+            r2 += (w.positions[k] - w.made_at[k]) * (w.positions[k] - w.made_at[k]);
+        if (r2 > distance * distance) return static_cast<std::int64_t>(i);
+    }
+    return -1;
+}
+
+/// One evaluation for each factor.
+void evaluate_with_factors(tektite_cuda_workspace& w, tektite::Cluster cluster,
+                           std::span<const double> factors, const tektite::Results& results) {
+    const std::set<double> distinct(factors.begin(), factors.end());
+    for (const double factor : distinct) {
+        std::vector<std::int32_t> centers;
+        for (const std::int32_t i : w.centers)
+            if (factors[static_cast<std::size_t>(i)] == factor) centers.push_back(i);
+        cluster.centers = centers;
+        double energy = 0, virial[9] = {};
+        std::vector<std::vector<double>> arrays;
+        tektite::Results part;
+        const auto like = [&](std::span<double> wanted) -> std::span<double> {
+            return arrays.emplace_back(wanted.size(), 0.0);
+        };
+        arrays.reserve(5);
+        part.energy = &energy;
+        part.virial = virial;
+        part.atom_energies = like(results.atom_energies);
+        part.forces = like(results.forces);
+        part.atom_virials = like(results.atom_virials);
+        part.atom_virials_halved = like(results.atom_virials_halved);
+        part.atom_uncertainties = like(results.atom_uncertainties);
+        w.potential->evaluate(cluster, part, *w.engine);
+        if (results.energy != nullptr) *results.energy += factor * energy;
+        for (std::size_t k = 0; results.virial != nullptr && k < 9; ++k)
+            results.virial[k] += factor * virial[k];
+        const auto add = [&](std::span<double> sum, std::span<const double> values) {
+            for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += factor * values[k];
+        };
+        add(results.atom_energies, part.atom_energies);
+        add(results.forces, part.forces);
+        add(results.atom_virials, part.atom_virials);
+        add(results.atom_virials_halved, part.atom_virials_halved);
+        add(results.atom_uncertainties, part.atom_uncertainties);
+    }
+}
+
 void evaluate_open(tektite_cuda_workspace& w, const tektite_open_cluster& c, const tektite_results& results) {
     fail_if_asked_to();
     const auto n = static_cast<std::size_t>(c.n_atoms);
@@ -122,7 +175,13 @@ void evaluate_open(tektite_cuda_workspace& w, const tektite_open_cluster& c, con
     cluster.species = {c.species, n};
     cluster.centers = w.centers;
     w.list.attach(cluster);
-    if (n > 0) w.potential->evaluate(cluster, spans(results, c.n_atoms), *w.engine);
+    w.beyond_skin = fresh ? -1 : first_beyond(w, 0.5 * c.skin);
+    if (fresh) w.made_at.assign(c.positions, c.positions + 3 * n);
+    if (n > 0 && c.center_factors == nullptr)
+        w.potential->evaluate(cluster, spans(results, c.n_atoms), *w.engine);
+    else if (n > 0)
+        evaluate_with_factors(w, cluster, {c.center_factors, static_cast<std::size_t>(c.n_centers)},
+                              spans(results, c.n_atoms));
     w.evaluated = ", " + std::to_string(w.centers.size()) + " centres in 1 chunk";
 }
 
@@ -227,6 +286,10 @@ tektite_cuda_function_table make_table() {
     };
     t.closest_pairs = [](tektite_cuda_workspace* w, double* distances, std::int32_t* centers) {
         return guarded([&] { closest_pairs(*w, distances, centers); });
+    };
+    t.atom_beyond_skin = [](const tektite_cuda_workspace* w, std::int64_t* atom) {
+        *atom = w->beyond_skin;
+        return tektite_status{0};
     };
     return t;
 }

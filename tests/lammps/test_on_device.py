@@ -188,10 +188,22 @@ def test_scale(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
     whole = "fix adapt all adapt 1 pair mlip scale * * v_half\nvariable half equal 0.25\n"
     cpu, gpu = both(tmp_path, setup, models["ace-O-Si"], 2, extra=whole)
     assert_same(gpu, cpu)
-    one = "fix adapt all adapt 1 pair mlip scale 1 1 v_half\nvariable half equal 0.25\n"
+    one = (
+        "variable one equal 0.25\nvariable other equal -1.5\n"
+        "fix adapt all adapt 1 pair mlip scale 1 1 v_one pair mlip scale 2 2 v_other\n"
+    )
+    cpu, gpu = both(tmp_path, setup, models["ace-O-Si"], 2, extra=one)
+    assert_same(gpu, cpu)
+
+
+def test_atoms_beyond_the_skin(models: dict[str, Path], crystal: Atoms, tmp_path: Path) -> None:
+    """A list that LAMMPS makes too late is told, once."""
+    setup = setup_commands(data_file(tmp_path / "data", crystal, TYPES), crystal)
     pair = mlip(models["ace-O-Si"], TYPES, "device cuda")
-    log = run(tmp_path, f"{setup}{pair}{one}run 0\n", fails=True)
-    assert "with device cuda all types must have the same scale" in log
+    move = "neigh_modify every 1000 delay 1000 check no\nfix move all move linear 40.0 0 0\n"
+    for steps, warned in ((2, False), (40, True)):
+        log = run(tmp_path, f"{setup}{pair}{move}run {steps}\n")
+        assert log.count("more than half of the skin") == warned
 
 
 REFUSED = {

@@ -124,17 +124,19 @@ struct ScatterEdges {
     Accumulator atom_virials;         ///< [n_atoms][9], or without values
     Accumulator atom_virials_halved;  ///< [n_atoms][6], or without values
     double* virials;                  ///< [9][stride] of each centre; or null
+    const double* factors;            ///< [atom] of each centre's energy; or null
 
     TEKTITE_HOST_DEVICE void operator()(std::int64_t thread) const {
         const std::int64_t i = rows.centers[chunk.first_row + thread];
         const std::int32_t n = chunk.species_begin[chunk.n_elements * chunk.stride + thread];
+        const double factor = factors != nullptr ? factors[i] : 1.0;
         const bool any_virial = virials != nullptr || atom_virials.wanted() || atom_virials_halved.wanted();
         double force[3] = {};
         double virial[9] = {};
         for (std::int32_t k = 0; k < n; ++k) {
             const std::int64_t p = k * chunk.stride + thread;
             const std::int64_t j = rows.atom(chunk.neighbor[p]);
-            const double g[3] = {chunk.dE_dx[p], chunk.dE_dy[p], chunk.dE_dz[p]};
+            const double g[3] = {factor * chunk.dE_dx[p], factor * chunk.dE_dy[p], factor * chunk.dE_dz[p]};
             if (forces.wanted())
                 for (int d = 0; d < 3; ++d) {
                     force[d] += g[d];

@@ -13,6 +13,7 @@ struct Problems {
     std::int64_t position_not_finite = none;  ///< atom
     std::int64_t same_place = none;           ///< atom i * 2^32 + atom j
     std::int64_t force_too_large = none;      ///< atom: beyond what deterministic sums hold
+    std::int64_t beyond_skin = none;          ///< atom: no error, a host may warn
 };
 
 }  // namespace tektite::cuda

@@ -222,22 +222,24 @@ struct FindLargest {
     }
 };
 
-/// Sets *moved to 1 if an atom is further than `distance` from where it was. Threads: n_atoms.
+/// The first atom that is further than a distance from where it was, moved with the cell. Threads: n_atoms.
 struct FindMoved {
     const double *positions, *before;
     const std::int32_t* species;
+    double deformation[9];  ///< a row x of `before` has come to x deformation
     double squared_distance;
-    std::int32_t* moved;
+    std::int64_t* moved;
 
     TEKTITE_HOST_DEVICE void operator()(std::int64_t atom) const {
         if (species[atom] < 0) return;
         double r2 = 0;
         for (int d = 0; d < 3; ++d) {
-            const double u = positions[3 * atom + d] - before[3 * atom + d];
+            double u = positions[3 * atom + d];
+            for (int e = 0; e < 3; ++e) u -= before[3 * atom + e] * deformation[3 * e + d];
             r2 += u * u;
         }
         // What is not a number has moved, too.
-        if (!(r2 <= squared_distance)) *moved = 1;
+        if (!(r2 <= squared_distance)) atomic_min(moved, atom);
     }
 };
 

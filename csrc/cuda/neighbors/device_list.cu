@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -32,6 +33,50 @@ std::size_t size(std::int64_t n) {
     return static_cast<std::size_t>(n);
 }
 
+/// F of x' = x F for the periodic vectors of two boxes; what is across them stays. Returns the norm of F - 1.
+double deformation(const Box& from, const Box& to, double* F) {
+    using Matrix = std::array<std::array<double, 3>, 3>;
+    Matrix a{}, b{};
+    std::size_t n = 0;
+    const auto cross = [](const auto& u, const auto& v) {
+        return std::array<double, 3>{u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2],
+                                     u[0] * v[1] - u[1] * v[0]};
+    };
+    for (std::size_t k = 0; k < 3; ++k)
+        if (from.periodic[k]) {
+            a[n] = from.cell[k];
+            b[n++] = to.cell[k];
+        }
+    if (n == 1) {
+        // The axis that is the furthest from the vector.
+        std::size_t smallest = 0;
+        for (std::size_t d = 1; d < 3; ++d)
+            if (std::abs(a[0][d]) < std::abs(a[0][smallest])) smallest = d;
+        std::array<double, 3> axis{};
+        axis[smallest] = 1.0;
+        a[1] = b[1] = cross(a[0], axis);
+        ++n;
+    }
+    if (n == 2) a[2] = b[2] = cross(a[0], a[1]);
+    double norm = 0;
+    if (n > 0) {
+        // The inverse of a has the columns a1 x a2, a2 x a0, a0 x a1 over the determinant.
+        const Matrix columns{cross(a[1], a[2]), cross(a[2], a[0]), cross(a[0], a[1])};
+        const double volume = a[0][0] * columns[0][0] + a[0][1] * columns[0][1] + a[0][2] * columns[0][2];
+        for (std::size_t i = 0; i < 3; ++i)
+            for (std::size_t j = 0; j < 3; ++j) {
+                // Of the difference: exactly 1 where the cell stays.
+                double change = 0;
+                for (std::size_t k = 0; k < 3; ++k) change += columns[k][i] / volume * (b[k][j] - a[k][j]);
+                F[3 * i + j] = change + (i == j ? 1.0 : 0.0);
+                norm += change * change;
+            }
+    } else {
+        for (std::size_t k = 0; k < 9; ++k) F[k] = k % 4 == 0 ? 1.0 : 0.0;
+    }
+    return std::sqrt(norm);
+}
+
 }  // namespace
 
 DeviceList::DeviceList(Context& context)
@@ -54,11 +99,11 @@ DeviceList::DeviceList(Context& context)
       counts_(context),
       neighbors_(context),
       shifts_(context),
-      moved_(context),
       species_begin_(context),
       keys_(context),
       group_sizes_(context),
-      group_begin_(context) {}
+      group_begin_(context),
+      moved_(context) {}
 
 EdgeRows DeviceList::rows() const {
     return {centers_.data(),
@@ -79,15 +124,33 @@ bool DeviceList::due(const OpenCluster& cluster, std::span<const double> cutoffs
                            cluster.list_number == list_number_ && std::ranges::equal(cutoffs, cutoffs_);
     if (!same_kind) return true;
     if (cluster.list_number != 0) return false;
-    if (cluster.box.cell != box_.cell || !std::ranges::equal(cluster.species, host_species_)) return true;
-    moved_.reserve(1);
-    moved_.clear(1);
-    launch(
-        context_, n_atoms_,
-        FindMoved{positions_.data(), before_.data(), species_.data(), 0.25 * skin_ * skin_, moved_.data()});
-    std::int32_t moved = 0;
+    if (!std::ranges::equal(cluster.species, host_species_)) return true;
+    const double allowed = find_moved(cluster.box, nullptr);
+    if (allowed < 0) return true;
+    std::int64_t moved = Problems::none;
     context_.download(&moved, moved_.data(), sizeof moved);
-    return moved != 0;
+    return moved != Problems::none;
+}
+
+/// Looks for atoms that have moved so far, with the cell, that the list may lack a pair; tells `found`, or
+/// moved_ if it is null. Returns how far they may; negative if the cell alone has changed too much.
+///
+/// A pair that was further apart than cutoff + skin is now further than (1 - e) (cutoff + skin) - 2 u, where
+/// u is how far atoms have moved beyond the deformation F of the cell, and e the norm of F - 1, for F
+/// shortens no vector by more.
+double DeviceList::find_moved(const Box& box, std::int64_t* found) {
+    FindMoved kernel{positions_.data(), before_.data(), species_.data(), {}, 0, found};
+    const double e = deformation(box_, box, kernel.deformation);
+    const double cutoff = cutoffs_.empty() ? 0.0 : *std::max_element(cutoffs_.begin(), cutoffs_.end());
+    const double allowed = 0.5 * (skin_ - e * (cutoff + skin_));
+    kernel.squared_distance = allowed >= 0 ? allowed * allowed : -1.0;  // -1: every atom is found
+    if (found == nullptr) {
+        if (!(allowed >= 0)) return allowed;
+        moved_.upload(&Problems::none, 1);
+        kernel.moved = moved_.data();
+    }
+    launch(context_, n_atoms_, kernel);
+    return allowed;
 }
 
 void DeviceList::update(const OpenCluster& cluster, std::span<const double> cutoffs, Problems* problems) {
@@ -104,8 +167,9 @@ void DeviceList::update(const OpenCluster& cluster, std::span<const double> cuto
     if (due(cluster, cutoffs)) {
         valid_ = false;
         build(cluster, cutoffs, problems);
-    } else if (periodic_) {
-        place_sites(cluster.box);
+    } else {
+        if (periodic_) place_sites(cluster.box);
+        if (list_number_ != 0) find_moved(cluster.box, &problems->beyond_skin);
     }
 }
 
@@ -128,10 +192,8 @@ void DeviceList::build(const OpenCluster& cluster, std::span<const double> cutof
         make_images(cluster, cutoff + skin_);
         place_sites(box_);
     }
-    if (list_number_ == 0) {
-        host_species_.assign(cluster.species.begin(), cluster.species.end());
-        before_.upload(cluster.positions.data(), cluster.positions.size());
-    }
+    if (list_number_ == 0) host_species_.assign(cluster.species.begin(), cluster.species.end());
+    before_.upload(cluster.positions.data(), cluster.positions.size());
     find_rows(cluster, cutoffs, problems);
     valid_ = true;
 }

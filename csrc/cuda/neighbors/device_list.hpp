@@ -19,7 +19,7 @@ struct CellGrid;
 /// Keeps positions, species and rows of neighbours on the device.
 ///
 /// Memory in bytes, each site (atom, ghost or periodic image): positions 24, species 4, sorted copy 28, keys
-/// and orders 24; where the list decides itself when it is due, positions then 24; periodic boxes: 40 more.
+/// and orders 24, positions when the list was made 24; periodic boxes: 40 more.
 /// Each edge of the list, skin included: 4, times the unevenness of groups of 32 rows.
 class DeviceList {
 public:
@@ -50,6 +50,7 @@ public:
 
 private:
     [[nodiscard]] bool due(const OpenCluster& cluster, std::span<const double> cutoffs);
+    double find_moved(const Box& box, std::int64_t* found);
     void build(const OpenCluster& cluster, std::span<const double> cutoffs, Problems* problems);
     void make_images(const OpenCluster& cluster, double radius);
     void place_sites(const Box& box);
@@ -60,9 +61,9 @@ private:
     Algorithms algorithms_;
     DeviceArray<double> positions_, sites_, before_, sorted_, shift_vectors_, squared_radii_, bounds_;
     DeviceArray<std::int32_t> species_, site_atoms_, site_shifts_, order_, sorted_species_, cell_begin_,
-        centers_, counts_, neighbors_, shifts_, moved_, species_begin_;
+        centers_, counts_, neighbors_, shifts_, species_begin_;
     DeviceArray<std::uint32_t> keys_;
-    DeviceArray<std::int64_t> group_sizes_, group_begin_;
+    DeviceArray<std::int64_t> group_sizes_, group_begin_, moved_;
 
     bool valid_ = false, from_host_ = false, shifted_ = false, periodic_ = false;
     std::int64_t n_atoms_ = 0, n_sites_ = 0, n_centers_ = 0, n_words_ = 0, n_builds_ = 0, list_number_ = 0;

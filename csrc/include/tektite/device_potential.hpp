@@ -27,6 +27,9 @@ struct OpenCluster {
     std::span<const std::int32_t>
         species;                 ///< [n_atoms] as in Cluster; < 0: the model does not see this atom
     std::int64_t n_centers = 0;  ///< energies are wanted of the atoms below this number
+    /// [n_centers] the energy of each centre counts this many times (LAMMPS: fix adapt), with all that
+    /// follows from it; empty: once.
+    std::span<const double> center_factors;
 
     /// Periodic directions, as for NeighborList: images of all n_atoms atoms take part. None where the host
     /// gives images as atoms of their own (ghosts).
@@ -34,10 +37,11 @@ struct OpenCluster {
 
     /// The list holds pairs up to cutoff + skin (angstrom, >= 0).
     double skin = 0;
-    /// When the list is made anew. 0: whenever an atom has moved more than skin/2 since it was made, or the
-    /// box, the species or a number of atoms has changed. Any other value: when it differs from that of the
-    /// last call (a host like LAMMPS decides itself: it raises the number when it makes its ghosts anew;
-    /// n_atoms, n_centers, species and box.periodic may change only then).
+    /// When the list is made anew. 0: whenever atoms and box have moved so far since it was made that a pair
+    /// could be missing, or the species, a number of atoms or the periodic directions have changed. Any other
+    /// value: when it differs from that of the last call (a host like LAMMPS decides itself: it raises the
+    /// number when it makes its ghosts anew; n_atoms, n_centers, species and box.periodic may change only
+    /// then).
     std::int64_t list_number = 0;
 
     [[nodiscard]] std::size_t n_atoms() const { return species.size(); }
@@ -76,6 +80,10 @@ public:
     /// Throws Error(invalid_argument) on wrong sizes or a workspace of another model.
     virtual void closest_pairs(Workspace& workspace, std::span<double> distances,
                                std::span<std::int32_t> centers) const = 0;
+    /// After an evaluate() of an OpenCluster with the list_number of the one before: the first atom that is
+    /// more than skin/2 from where it was when the list was made, so that pairs may have been missed; -1:
+    /// none. Throws Error(invalid_argument) on a workspace of another model.
+    [[nodiscard]] virtual std::int64_t atom_beyond_skin(Workspace& workspace) const = 0;
     /// "NVIDIA H200, sm_90, 132 multiprocessors, device 0"
     [[nodiscard]] virtual const std::string& device_name() const = 0;
 };

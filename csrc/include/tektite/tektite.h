@@ -22,7 +22,7 @@ extern "C" {
 
 /* Raised whenever a struct or a function below is added or changes meaning. A host compares it with
  * tektite_abi_version() of the library that it found and refuses another one. */
-#define TEKTITE_ABI_VERSION 2
+#define TEKTITE_ABI_VERSION 3
 
 typedef struct tektite_model tektite_model;
 typedef struct tektite_evaluator tektite_evaluator;
@@ -67,6 +67,7 @@ typedef struct {
     int32_t periodic[3];     /* 0 or 1 */
     double skin;
     int64_t list_number; /* 0: the device decides when the list is made anew; else when the number changes */
+    const double* center_factors; /* [n_centers], or NULL: 1 each */
 } tektite_open_cluster;
 
 /* See tektite::DeviceOptions. */
@@ -131,6 +132,8 @@ TEKTITE_API tektite_status tektite_evaluate_open(tektite_evaluator* evaluator,
  * tektite_evaluate_open. */
 TEKTITE_API tektite_status tektite_closest_pairs(tektite_evaluator* evaluator, double* distances,
                                                  int32_t* centers);
+/* See tektite::DevicePotential::atom_beyond_skin, of the last tektite_evaluate_open. */
+TEKTITE_API tektite_status tektite_atom_beyond_skin(tektite_evaluator* evaluator, int64_t* atom);
 
 #ifdef __cplusplus
 }

@@ -280,17 +280,75 @@ void test_skin() {
         move(0.15);
         evaluate(0, "beyond half of the skin");
         check(evaluator.n_builds() == 2, "a list that did not hold was kept");
-        for (auto& vector : s.box.cell)
-            for (double& x : vector) x *= 1.01;
+        const auto strain = [&](double factor) {
+            for (auto& vector : s.box.cell)
+                for (double& x : vector) x *= factor;
+            for (double& x : s.positions) x *= factor;
+        };
+        strain(1.002);
+        evaluate(0, "a cell that has hardly changed");
+        check(evaluator.n_builds() == 2, "the list of nearly the same box was not kept");
+        strain(0.97);
         evaluate(0, "another cell");
-        check(evaluator.n_builds() == (n_periodic > 0 ? 3 : 3), "the list of another box was kept");
+        check(evaluator.n_builds() == 3, "the list of another box was kept");
         evaluate(5, "a number");
+        check(evaluator.atom_beyond_skin() == -1, "an atom is beyond the skin of a new list");
         move(0.1);
         evaluate(5, "the same number");
         check(evaluator.n_builds() == 4, "the list of the same number was made anew");
+        check(evaluator.atom_beyond_skin() == -1, "an atom is beyond the skin");
+        const std::vector<double> here = s.positions;
+        s.positions[3 * 7] += 0.5;
+        Everything unused(n);
+        evaluator.evaluate(open_cluster(s, n, 0.4, 5), unused.results());
+        check(evaluator.atom_beyond_skin() == 7, "no atom is beyond the skin");
+        s.positions = here;
         evaluate(6, "the next number");
         check(evaluator.n_builds() == 5, "the list of another number was kept");
     }
+}
+
+/// Energies of centres that count more or less than once.
+void test_center_factors() {
+    std::mt19937 rng(8);
+    test::RandomAceOptions o;
+    o.n_elements = 2;
+    const Both both(random_ace_file(rng, o, 3));
+    const System s = random_system(rng, 14, 2, 6.0, 1.0, 3);
+    const std::size_t n = s.species.size();
+    std::vector<double> factors(n);
+    Everything expected(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        factors[i] = i % 3 == 0 ? 0.0 : i % 3 == 1 ? 1.0 : -0.7;
+        HostEdges edges(s, n, both.cpu->info().cutoff);
+        edges.centers = {static_cast<std::int32_t>(i)};
+        edges.cluster.centers = edges.centers;
+        Everything one(n);
+        both.cpu->evaluate(edges.cluster, one.results(), *both.cpu->make_workspace({}));
+        const auto add = [&](std::vector<double>& sum, const std::vector<double>& part, double factor) {
+            for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += factor * part[k];
+        };
+        expected.energy += factors[i] * one.energy;
+        for (std::size_t k = 0; k < 9; ++k) expected.virial[k] += factors[i] * one.virial[k];
+        add(expected.atom_energies, one.atom_energies, factors[i]);
+        add(expected.forces, one.forces, factors[i]);
+        add(expected.atom_virials, one.atom_virials, factors[i]);
+        add(expected.halved, one.halved, factors[i]);
+        add(expected.uncertainties, one.uncertainties, std::abs(factors[i]));
+    }
+    cuda::Evaluator evaluator(both.model, Precision::real64);
+    OpenCluster cluster = open_cluster(s, n);
+    cluster.center_factors = factors;
+    Everything out(n);
+    evaluator.evaluate(cluster, out.results());
+    compare(out, expected, 1e-10, "factors of centres");
+    cluster.center_factors = std::span<const double>(factors).first(n - 1);
+    Everything untouched(n);
+    check_throws<Error>([&] { evaluator.evaluate(cluster, untouched.results()); }, "center_factors");
+    // And once again, each centre counts once.
+    Everything plain(n);
+    evaluator.evaluate(open_cluster(s, n), plain.results());
+    compare(plain, on_cpu(*both.cpu, s, n), 1e-10, "without factors again");
 }
 
 void test_errors() {
@@ -386,6 +444,7 @@ int main() {
     test_small_systems();
     test_ghosts();
     test_skin();
+    test_center_factors();
     test_errors();
     test_results();
     return tektite::test::finish();
