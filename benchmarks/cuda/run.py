@@ -132,6 +132,8 @@ def _plan(bundle: Bundle, sizes: Sizes) -> Iterator[tuple[Model, str, int, dict[
     # Rates that are asked for of one H200 in mixed precision.
     targets = {"XPOT-Si": 1e7, "bench-standard": 4e7, "GAP": 1e6}
     for model in bundle.models.values():
+        if model.kernels_only:
+            continue
         n_atoms = sizes.gap_atoms if model.name == "GAP" else sizes.atoms
         for precision in ("mixed", "double"):
             target = targets.get(model.name) if precision == "mixed" else None
@@ -182,7 +184,8 @@ def _large_systems(bundle: Bundle, sizes: Sizes, report: Report) -> None:
 
 def _kernels(bundle: Bundle, sizes: Sizes, report: Report) -> None:
     for model in bundle.models.values():
-        n_atoms = sizes.gap_atoms if model.name == "GAP" else sizes.atoms
+        few = model.name == "GAP" or model.kernels_only
+        n_atoms = sizes.gap_atoms if few else sizes.atoms
         for precision in ("mixed", "double"):
             what = f"times of kernels: {model.name}, {precision}, {n_atoms:,} atoms"
             if not report.begin(what):

@@ -45,7 +45,7 @@ class SurvivalSettings:
     pressure: bar, isotropic; None: the cell stays. minimum_distance: angstrom, below which atoms
     have collapsed; None: half the smallest distance of the model's training data, or half the sum
     of the covalent radii. max_drift: of the total energy in the NVE tail, meV/atom/ps. seed: of the
-    initial velocities.
+    initial velocities. device: "cpu", or "cuda", with one thread.
     """
 
     steps: int = 2000
@@ -57,6 +57,7 @@ class SurvivalSettings:
     seed: int = 1
     precision: str = "double"
     threads: int = 1
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         for name in ("steps", "nve_steps"):
@@ -66,6 +67,10 @@ class SurvivalSettings:
                     f"{name} is {value}: must be a multiple of {CHECK_EVERY}, at least "
                     f"{10 * CHECK_EVERY}"
                 )
+        if self.device not in ("cpu", "cuda"):
+            raise ValueError(f"device is {self.device!r}: must be cpu or cuda")
+        if self.device != "cpu" and self.threads != 1:
+            raise ValueError("threads are for device cpu")
         for name in ("timestep", "max_drift"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive")
@@ -202,7 +207,8 @@ class _Dynamics:
                 "atom_style atomic",
                 f"boundary {boundary}",
                 f'read_data "{data}"',
-                f"pair_style mlip precision {settings.precision} threads {settings.threads}",
+                f"pair_style mlip precision {settings.precision} threads {settings.threads} "
+                f"device {settings.device}",
                 f'pair_coeff * * "{model}" {" ".join(elements)}',
                 "neigh_modify every 1 delay 0 check yes",
                 f"timestep {settings.timestep * 1e-3}",

@@ -35,7 +35,7 @@ def run(*arguments: object, code: int = 0, isolated: bool = False) -> str:
 
 def packed(folder: Path, device_library: str) -> Path:
     said = run("--pack", "--dry-run", "--device-library", library(device_library), folder)
-    assert "random, GAP" in said
+    assert "random, GAP, GAP-3b, networks" in said
     return folder
 
 
@@ -51,17 +51,21 @@ def test_dry_run(bundle: Path, tmp_path: Path) -> None:
     assert found["dry_run"] and "DRY RUN" in said
     assert found["missing"][0] == "everything: a dry run measures nothing"
     checks = found["checks"]
-    assert len(checks) == 11 and all(c["passed"] is not False for c in checks)
-    assert sum(c["passed"] is True for c in checks) == 8
+    assert len(checks) == 15 and all(c["passed"] is not False for c in checks)
+    assert sum(c["passed"] is True for c in checks) == 12
     rates = found["rates"]
     assert {(r["model"], r["precision"]) for r in rates} >= {("GAP", "mixed"), ("random", "double")}
     assert all(len(r["rates"]) == 3 and r["bytes_per_atom"] > 0 for r in rates)
     kernels = {k["name"].partition("<")[0] for k in found["kernels"]}
     assert kernels >= {"AceBlockForward", "SparsePredict", "GatherEdges", "ScatterEdges"}
+    assert not {r["model"] for r in rates} & {"GAP-3b", "networks"}
+    for name in ("GapPairs", "GapTriplets", "EvaluateNetworks"):
+        works = [k for k in found["kernels"] if k["name"].partition("<")[0] == name]
+        assert works and all(k["operations"] > 0 and k["bytes"] > 0 for k in works)
     counted = [
         k for k in found["kernels"] if k["name"].startswith(("AceBlockProducts", "SoapForward"))
     ]
-    assert len(counted) == 4 and all(k["operations"] > 0 and k["bytes"] > 0 for k in counted)
+    assert len(counted) == 6 and all(k["operations"] > 0 and k["bytes"] > 0 for k in counted)
     assert all(k["of_peak"] is None for k in found["kernels"])
     # No fraction of an H200's peak from anything else.
     assert all(r["arithmetic"] is None for r in rates)

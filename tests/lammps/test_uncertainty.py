@@ -87,6 +87,9 @@ tektite_status tektite_evaluate_open(tektite_evaluator* e, const tektite_open_cl
 tektite_status tektite_closest_pairs(tektite_evaluator* e, double* distances, int32_t* pairs) {
     return 1;
 }
+tektite_status tektite_atom_beyond_skin(tektite_evaluator* e, int64_t* atom) {
+    return 1;
+}
 """
 
 

@@ -6,12 +6,16 @@ from __future__ import annotations
 import json
 import pickle
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import ase.build
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.verlet import VelocityVerlet
 from hypothesis import given, settings
 from typer.testing import CliRunner
@@ -256,3 +260,39 @@ def test_command_line(morse_path: Path) -> None:
     result = CliRunner().invoke(app, ["check", str(morse_path), "--device", "cuda"])
     assert result.exit_code == 0, result.output
     assert "device 0" in result.output and "passed" in result.output
+
+
+def _numbers(found: Any) -> Iterator[float]:
+    if isinstance(found, dict):
+        found = list(found.values())
+    for value in found if isinstance(found, list) else [found]:
+        if isinstance(value, dict | list):
+            yield from _numbers(value)
+        elif isinstance(value, float):
+            yield value
+
+
+def test_validate(model_folder: Path, tmp_path: Path) -> None:
+    """`tektite validate --device cuda` finds the errors that the CPU finds."""
+    model = model_folder / "ace-Si.mlip"
+    frames = []
+    for k in range(3):
+        atoms = crystal()
+        atoms.rattle(0.05, seed=k)
+        found = results(atoms, tektite.load(model), threads=1)
+        atoms.calc = SinglePointCalculator(
+            atoms, energy=found["energy"] + 0.1 * k, forces=found["forces"] + 0.01
+        )
+        frames.append(atoms)
+    data = tmp_path / "frames.extxyz"
+    ase.io.write(data, frames)
+    said = []
+    for device in ("cpu", "cuda"):
+        arguments = ["validate", str(model), str(data), "--device", device, "--json", "-"]
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, result.output
+        said.append(json.loads(result.stdout))
+    assert said[0].keys() == said[1].keys()
+    cpu, gpu = (np.array(list(_numbers(one))) for one in said)
+    assert len(cpu) > 5
+    np.testing.assert_allclose(gpu, cpu, rtol=1e-7, atol=1e-9)

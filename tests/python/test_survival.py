@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
+from device_libraries import library
 from tektite.errors import DataError
 from tektite.survival import SurvivalSettings, fill_box, survive
 
@@ -59,6 +60,27 @@ def test_a_good_model_survives(morse_path: Path, crystal: Path, tmp_path: Path) 
         assert abs(stage["drift"]) < 1.0 and stage["fluctuation"] < 0.5
         assert stage["mean_temperature"] == pytest.approx(stage["temperature"], rel=0.25)
     assert 1.8 < hot["minimum_distance"] < cold["minimum_distance"] < 3.5 / np.sqrt(2)
+
+
+def test_on_a_device(morse_path: Path, crystal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same dynamics, with the host in the place of the device."""
+    monkeypatch.setenv("TEKTITE_CUDA_LIBRARY", library("host executor"))
+    short = ("--steps", 100, "--nve-steps", 100, "--minimum-length", 0, "--json", "-")
+    found = []
+    for device in ("cpu", "cuda"):
+        code, out, error = run(morse_path, crystal, "300", *short, "--device", device)
+        assert code == 0, out + error
+        found.append(json.loads(out))
+        assert found[-1]["settings"]["device"] == device
+    cpu, gpu = (one["stages"][0] for one in found)
+    assert gpu["mean_temperature"] == pytest.approx(cpu["mean_temperature"], rel=1e-6)
+    assert gpu["minimum_distance"] == pytest.approx(cpu["minimum_distance"], rel=1e-6)
+    for wrong, said in (
+        ({"device": "gpu"}, "cpu or cuda"),
+        ({"device": "cuda", "threads": 2}, "threads"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            SurvivalSettings(**wrong)
 
 
 def test_failures_are_told(morse_path: Path, crystal: Path) -> None:

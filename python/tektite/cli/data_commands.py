@@ -112,6 +112,7 @@ def validate(
     group_key: GroupKey = "group",
     precision: PrecisionOption = "double",
     threads: ThreadsOption = None,
+    device: DeviceOption = "cpu",
     json_path: JsonPath = None,
 ) -> None:
     """Compare a model with several independent sets of data: errors and softening of each."""
@@ -127,7 +128,7 @@ def validate(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=None)
         result = validate_sets(
-            load(model),
+            load(model, device),
             sets,
             keys,
             precision=precision,

@@ -61,6 +61,7 @@ def survive(
     seed: Annotated[int, typer.Option(help="Of the initial velocities.", min=1)] = 1,
     precision: PrecisionOption = "double",
     threads: Annotated[int, typer.Option(help="Number of threads", min=1)] = 1,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     json_path: Annotated[
         Path | None, typer.Option("--json", help="Write the result as JSON ('-': print it).")
     ] = None,
@@ -78,7 +79,16 @@ def survive(
 
     wanted = _numbers([*(temperatures or []), *(more or [])]) or [300.0, 600.0, 1200.0, 2400.0]
     settings = SurvivalSettings(
-        steps, nve_steps, timestep, pressure, minimum_distance, max_drift, seed, precision, threads
+        steps,
+        nve_steps,
+        timestep,
+        pressure,
+        minimum_distance,
+        max_drift,
+        seed,
+        precision,
+        threads,
+        device,
     )
     if not structure.is_file():
         raise FileNotFoundError(f"{structure}: no such file")

@@ -288,7 +288,7 @@ void test_skin() {
         strain(1.002);
         evaluate(0, "a cell that has hardly changed");
         check(evaluator.n_builds() == 2, "the list of nearly the same box was not kept");
-        strain(0.97);
+        strain(0.93);
         evaluate(0, "another cell");
         check(evaluator.n_builds() == 3, "the list of another box was kept");
         evaluate(5, "a number");
