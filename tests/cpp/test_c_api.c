@@ -231,7 +231,9 @@ static void on_a_device(const char* path, tektite_evaluator* cpu) {
     tektite_open_cluster cluster = make_open_cluster();
     tektite_results results;
     double energy = 0, energy_error, force_error, distances[4];
+    const double factors[N] = {-0.5, -0.5, -0.5};
     int32_t closest[4];
+    int64_t beyond = 0;
     char name[64];
     int count = 0, n = 0, passed = 0;
     memset(&results, 0, sizeof results);
@@ -270,6 +272,13 @@ static void on_a_device(const char* path, tektite_evaluator* cpu) {
     CHECK_FAILS(tektite_closest_pairs(evaluator, NULL, closest), INVALID, "a result is NULL");
     CHECK_FAILS(tektite_closest_pairs(NULL, distances, closest), INVALID, "evaluator is NULL");
     CHECK_FAILS(tektite_closest_pairs(cpu, distances, closest), UNSUPPORTED, "not on a device");
+    CHECK(tektite_atom_beyond_skin(evaluator, &beyond) == 0 && beyond == -1);
+    CHECK_FAILS(tektite_atom_beyond_skin(evaluator, NULL), INVALID, "an argument is NULL");
+    CHECK_FAILS(tektite_atom_beyond_skin(cpu, &beyond), UNSUPPORTED, "not on a device");
+    cluster.center_factors = factors;
+    energy = 0;
+    CHECK(tektite_evaluate_open(evaluator, &cluster, &results) == 0);
+    CHECK(fabs(energy + 0.5 * energy_of(cpu)) < 1e-10);
     CHECK_FAILS(tektite_evaluate_open(evaluator, NULL, &results), INVALID, "cluster is NULL");
     CHECK_FAILS(tektite_evaluate_open(evaluator, &cluster, NULL), INVALID, "results is NULL");
 #define CHECK_OPEN_REFUSED(field, value, text) \
