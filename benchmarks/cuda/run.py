@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -368,6 +368,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--dry-run", action="store_true", help="tiny systems; nothing is measured")
     parser.add_argument("--parts", nargs="+", choices=_PARTS, default=list(_PARTS))
     parser.add_argument("--minutes", type=float, default=8.0, help="begin nothing new after these")
+    parser.add_argument("--drift-atoms", type=int, help="atoms of the NVE runs")
+    parser.add_argument("--drift-ps", type=float, help="length of the NVE runs, ps")
     parser.add_argument("--json", type=Path, help="write all numbers to this file")
     args = parser.parse_args(arguments)
     if args.pack:
@@ -381,6 +383,11 @@ def main(arguments: list[str] | None = None) -> None:
             raise SystemExit(str(error)) from error
         print(f"{args.bundle}: Tektite {described['tektite']}, {', '.join(described['models'])}")
         return
+    drift = {
+        name: getattr(args, name)
+        for name in ("drift_atoms", "drift_ps")
+        if getattr(args, name) is not None
+    }
     with tempfile.TemporaryDirectory(prefix="tektite-bundle-") as scratch:
         try:
             bundle = open_bundle(args.bundle, Path(scratch))
@@ -388,7 +395,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise SystemExit(str(error)) from error
         report = execute(
             bundle,
-            _DRY if args.dry_run else _FULL,
+            replace(_DRY if args.dry_run else _FULL, **drift),
             dry=args.dry_run,
             parts=args.parts,
             minutes=args.minutes,

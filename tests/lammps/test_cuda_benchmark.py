@@ -102,3 +102,11 @@ def test_archive_and_misuse(bundle: Path, tmp_path: Path) -> None:
     assert "not a bundle: it is left alone" in said and (tmp_path / "precious").is_file()
     missing = run("--pack", tmp_path / "new", "--device-library", tmp_path / "x.so", code=1)
     assert "x.so is not there" in missing
+
+
+def test_size_of_the_drift(bundle: Path, tmp_path: Path) -> None:
+    path = tmp_path / "found.json"
+    sizes = ("--drift-atoms", "8", "--drift-ps", "0.2")
+    run(bundle, "--dry-run", "--parts", "drift", *sizes, "--json", path, isolated=True)
+    names = [check["what"] for check in json.loads(path.read_text())["checks"]]
+    assert len(names) == 3 and all("NVE, 8 atoms, 0.2 ps" in name for name in names)
