@@ -97,7 +97,8 @@ class Observed:
 def _input(run: Run, model: Model) -> str:
     timestep = model.timestep if run.timestep is None else run.timestep
     velocity = f"velocity all create {run.temperature} 87287 mom yes rot no dist gaussian loop "
-    velocity += "local\n" if run.crystal.n_atoms > 2_000_000 else "all\n"
+    # By place, not by number: numbers depend on the ranks, and so would the trajectory.
+    velocity += "local\n" if run.crystal.n_atoms > 2_000_000 else "geom\n"
     lines = f"""
 units metal
 newton {run.newton}
