@@ -25,7 +25,7 @@ from fit_data import (
     write_frames,
 )
 from tektite import modelfile
-from tektite.errors import ModelFileError, UnknownSpeciesError
+from tektite.errors import ModelFileError, UnknownSpeciesError, UnsupportedError
 from tektite.fit.dataset import Distances
 from tektite.fit.families import run_config
 from tektite.fit.model import LinearAce
@@ -194,7 +194,7 @@ def test_damaged_files_are_refused() -> None:
         ({"cutoff": 4.0}, "cutoff"),
     ):
         broken = {**metadata, "descriptor": {**description, **change}}
-        with pytest.raises((ModelFileError, NotImplementedError), match=message):
+        with pytest.raises((ModelFileError, UnsupportedError), match=message):
             Potential.from_arrays(broken, arrays, "broken")
     lacking = {k: v for k, v in arrays.items() if k != "descriptor.bonds.offsets"}
     with pytest.raises(ModelFileError, match="descriptor.bonds.offsets"):

@@ -14,9 +14,11 @@ from ase import Atoms
 from fit_data import SMALL_BASIS, label, silicon_structures, teacher, write_frames
 from tektite import TektiteCalculator, modelfile
 from tektite.data import Frame, read_frames
+from tektite.errors import DataError
 from tektite.fit import run_config
 from tektite.fit.average import run as average_run
 from tektite.fit.average.config import AverageFitConfig
+from tektite.fit.average.contents import average_contents
 from tektite.fit.average.run import AverageFitResult, fit_average_frames
 from tektite.fit.families import estimate_config, load_any
 
@@ -217,3 +219,32 @@ def test_dry_run_counts_all_members(tmp_path: Path, frames: list[Frame]) -> None
     assert found.most_memory == max(m.most_memory for m in found.members)
     assert len(read_frames(tmp_path / "train.extxyz")) == found.n_frames
     assert any(name.startswith("member 2, training") for name in found.seconds)
+
+
+def test_members_of_different_baselines_are_refused(frames: list[Frame], tmp_path: Path) -> None:
+    """A model trained from a file has the baseline of that file."""
+    path = write_config(tmp_path, frames, {**TRAINED, "baseline": {"outer": 1.5, "inner": 1.0}})
+    run_config(path)
+    stages = TRAINED["training"]["stages"]
+    other = {"training": {"start": str(path.with_suffix(".mlip")), "stages": stages}}
+    with pytest.raises(DataError, match=r"member 2 has another baseline than member 1"):
+        fit_average_frames(config_of({**CONTENT, "members": [LINEAR, other]}), frames)
+    same = {"outer": 1.5, "inner": 1.0}
+    fit_average_frames(config_of({**CONTENT, "members": [LINEAR, other], "baseline": same}), frames)
+
+
+def test_distances_that_one_member_does_not_see(average: AverageFitResult) -> None:
+    first, second = (dict(m.contents[0]) for m in average.members)
+    assert first["minimum_distances"] == second["minimum_distances"]
+    far = {**first, "minimum_distances": [[0.0]]}
+    contents = [(far, average.members[0].contents[1]), average.members[1].contents]
+    assert average_contents(contents)[0]["minimum_distances"] == second["minimum_distances"]
+
+
+def test_training_does_not_go_on_from_an_average(frames: list[Frame], tmp_path: Path) -> None:
+    run_config(write_config(tmp_path, frames, CONTENT))
+    start = {"training": {"start": "si.mlip", "stages": TRAINED["training"]["stages"]}}
+    again = tmp_path / "again.yaml"
+    again.write_text(yaml.safe_dump({"data": {"train": "train.extxyz"}, **start}))
+    with pytest.raises(DataError, match=r"si\.mlip: training goes on from 'ace', or a sum"):
+        run_config(again)

@@ -112,11 +112,15 @@ const Kernels<T>& table() {
 
 }  // namespace
 
-const Kernels<double>& kernels_double() {
-    return table<double>();
+}  // namespace tektite::rows::TEKTITE_ISA
+
+namespace tektite::rows {
+
+const Kernels<double>& kernels(isa::TEKTITE_ISA<Kernels<double>>) {
+    return TEKTITE_ISA::table<double>();
 }
-const Kernels<float>& kernels_float() {
-    return table<float>();
+const Kernels<float>& kernels(isa::TEKTITE_ISA<Kernels<float>>) {
+    return TEKTITE_ISA::table<float>();
 }
 
-}  // namespace tektite::rows::TEKTITE_ISA
+}  // namespace tektite::rows

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "base/instruction_sets.hpp"
+
 namespace tektite::rows {
 
 template <typename T>
@@ -17,17 +19,11 @@ struct Kernels {
     void (*finish)();
 };
 
-namespace baseline {
-const Kernels<double>& kernels_double();
-const Kernels<float>& kernels_float();
-}  // namespace baseline
-namespace avx2 {
-const Kernels<double>& kernels_double();
-const Kernels<float>& kernels_float();
-}  // namespace avx2
-namespace avx512 {
-const Kernels<double>& kernels_double();
-const Kernels<float>& kernels_float();
-}  // namespace avx512
+const Kernels<double>& kernels(isa::baseline<Kernels<double>>);
+const Kernels<double>& kernels(isa::avx2<Kernels<double>>);
+const Kernels<double>& kernels(isa::avx512<Kernels<double>>);
+const Kernels<float>& kernels(isa::baseline<Kernels<float>>);
+const Kernels<float>& kernels(isa::avx2<Kernels<float>>);
+const Kernels<float>& kernels(isa::avx512<Kernels<float>>);
 
 }  // namespace tektite::rows

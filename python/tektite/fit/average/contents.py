@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tektite.errors import DataError
 from tektite.fit.committee import COMMITTEE
 from tektite.fit.export import Contents
 
@@ -45,12 +46,36 @@ def _share(ace: Contents, n: int) -> Contents:
     return metadata, arrays
 
 
+def check_baseline(first: Contents, other: Contents, name: str) -> None:
+    """Check that two models have the same baseline, of which a mean has only one.
+
+    Raises
+    ------
+    DataError
+        They differ, as when one was trained from a file, or when a pair of elements comes closer
+        than one cutoff but not the other; says so with the name of the other model.
+    """
+    baselines = [_parts(contents)[1:] for contents in (first, other)]
+    same = len(baselines[0]) == len(baselines[1])
+    for (its_metadata, its_arrays), (metadata, arrays) in zip(*baselines):
+        same = same and its_metadata == metadata and its_arrays.keys() == arrays.keys()
+        same = same and all(np.array_equal(its_arrays[key], arrays[key]) for key in arrays)
+    if not same:
+        raise DataError(
+            f"{name} has another baseline than member 1, so that they have no mean: give "
+            "baseline.inner and baseline.outer for every pair, or baseline.kind: none, and train "
+            "all or none of the members from a file"
+        )
+
+
 def average_contents(members: Sequence[Contents]) -> Contents:
     """Return the mean of models as a sum of their shares.
 
-    members: metadata and arrays of each, an ACE or the sum of one and a baseline; the elements and
-    the baseline, which is taken from the first, are the same in all.
+    members: metadata and arrays of each, an ACE or the sum of one and a baseline, with the same
+    elements in all. Raises as `check_baseline`.
     """
+    for k, member in enumerate(members[1:]):
+        check_baseline(members[0], member, f"member {k + 2}")
     n = len(members)
     parts = [_parts(member) for member in members]
     children = [_share(part[0], n) for part in parts] + parts[0][1:]
@@ -62,7 +87,10 @@ def average_contents(members: Sequence[Contents]) -> Contents:
             [child[0]["isolated_energies"] for child in children], axis=0
         ).tolist(),
         "children": [child[0] for child in children],
-        "minimum_distances": members[0][0]["minimum_distances"],
+        # A member does not see distances beyond its cutoff.
+        "minimum_distances": np.max(
+            [member[0]["minimum_distances"] for member in members], axis=0
+        ).tolist(),
     }
     arrays = {
         f"{k}.{name}": values

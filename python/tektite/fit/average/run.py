@@ -15,7 +15,7 @@ from rich.table import Table
 from tektite.data import Frame
 from tektite.data.sources import find_all_files
 from tektite.fit.average.config import AverageFitConfig
-from tektite.fit.average.contents import average_contents
+from tektite.fit.average.contents import average_contents, check_baseline
 from tektite.fit.checkpoint import checkpoint_folder
 from tektite.fit.config import FitConfig
 from tektite.fit.dataset import WeightsOf, read_data
@@ -69,9 +69,9 @@ def fit_average_frames(
 ) -> AverageFitResult:
     """Fit all members and take their mean.
 
-    Arguments and errors as `tektite.fit.fit_frames`. folder: where the state of each training is
-    kept, so that a fit that was killed goes on; to be deleted when the result is safe. show: the
-    course of each training, on the screen and as a file.
+    Arguments and errors as `tektite.fit.fit_frames`, errors also as `check_baseline`. folder: where
+    the state of each training is kept, so that a fit that was killed goes on; to be deleted when
+    the result is safe. show: the course of each training, on the screen and as a file.
     """
     progress = progress or Progress(disable=True)
     results: list[Member] = []
@@ -82,16 +82,18 @@ def fit_average_frames(
         place = None if folder is None else folder / f"member-{k + 1}"
         if member.training is None:
             results.append(fit_frames(member, train, test, progress, say, place))
-            continue
-        files = find_all_files(member.training.validation.files)
-        validation = read_data(files, member.data, member.frame_keys)
-        if show:
-            display = _watch(member, k, progress)
-            result = train_frames(member, train, test, validation, progress, say, place, display)
-            display.finish()
         else:
-            result = train_frames(member, train, test, validation, progress, say, place)
-        results.append(result)
+            files = find_all_files(member.training.validation.files)
+            validation = read_data(files, member.data, member.frame_keys)
+            arguments = (member, train, test, validation, progress, say, place)
+            if show:
+                display = _watch(member, k, progress)
+                results.append(train_frames(*arguments, display))
+                display.finish()
+            else:
+                results.append(train_frames(*arguments))
+        # Not only in the end, after the fits of all others.
+        check_baseline(results[0].contents, results[-1].contents, f"member {k + 1}")
     contents = average_contents([result.contents for result in results])
     threads = config.threads or default_threads()
     average = AverageFitResult(
